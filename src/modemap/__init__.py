@@ -1,0 +1,1 @@
+"""Self-organising map and Bayesian Gaussian mixture, and the workflow that keeps them true."""

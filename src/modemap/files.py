@@ -1,0 +1,107 @@
+"""Files that are either whole or absent: a temporary name beside the target, fsync, rename."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+__all__ = [
+    "canonical_json",
+    "read_json",
+    "sha256_file",
+    "staged_directory",
+    "staged_file",
+    "write_bytes",
+    "write_json",
+]
+
+
+def canonical_json(value: Any) -> bytes:
+    """Return ``value`` as JSON with sorted keys and a final newline: equal values, equal bytes.
+
+    Raises
+    ------
+    ValueError
+        If ``value`` holds NaN or an infinity, which JSON cannot say.
+    """
+    text = json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
+    return text.encode() + b"\n"
+
+
+def read_json(path: Path) -> Any:
+    """Return the JSON value in ``path``."""
+    return json.loads(path.read_bytes())
+
+
+def sha256_file(path: Path) -> str:
+    """Return the sha256 of the bytes of ``path`` in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Replace ``path`` by ``data`` at once."""
+    with staged_file(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Replace ``path`` by ``value`` as canonical JSON at once."""
+    write_bytes(path, canonical_json(value))
+
+
+@contextmanager
+def staged_file(path: Path) -> Iterator[Path]:
+    """Yield a temporary name beside ``path``; once the block succeeds it is renamed to ``path``."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o666 & ~_umask())
+        _sync(temporary)
+        temporary.replace(path)
+        _sync(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def staged_directory(path: Path) -> Iterator[Path]:
+    """Yield an empty directory beside ``path``; once the block succeeds it replaces ``path``."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
+    old = temporary.with_suffix(".old")
+    try:
+        yield temporary
+        temporary.chmod(0o777 & ~_umask())
+        for file in temporary.rglob("*"):
+            _sync(file)
+        _sync(temporary)
+        if path.exists():
+            path.rename(old)
+        temporary.rename(path)
+        _sync(path.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

