@@ -42,7 +42,7 @@ def load_flow(path: Path) -> Callable[..., Any]:
 
 
 def run_flow(path: Path, parameters: dict[str, Any]) -> int:
-    """Call the flow in ``path`` once the server at PREFECT_API_URL answers; return its exit code."""
+    """Call the flow in ``path`` once the server answers; return the exit code."""
     try:
         flow = load_flow(path)
         address = os.environ["PREFECT_API_URL"]
