@@ -1,5 +1,7 @@
 """Stage `train_mixture`: fit the joint density of the rows and the modes of each column."""
 
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,7 @@ __all__ = ["train_mixture"]
 FloatArray = NDArray[np.float64]
 
 N_QUANTILES = 1001  # of the training rows' log-likelihood: percentiles to a tenth
+N_EXAMPLES = 5  # rows that a person can try the logged model on
 
 
 def train_mixture(
@@ -68,15 +71,16 @@ def train_mixture(
         _draw(folder, mixture, normalizer, preparation.columns, raw)
     write_json(metrics, numbers)
     history = {"lower_bound": list(map(float, mixture.lower_bounds_))}
-    answers = mixture.score_samples(held_out[:5])
-    return Trained(numbers, history, cost.numbers(), held_out[:5], answers)
+    columns, example = preparation.columns, held_out[:N_EXAMPLES]
+    outputs = {"log_likelihood": "double"}
+    return Trained(numbers, history, cost.numbers(), columns, outputs, example)
 
 
 def _draw(
     folder: Path,
     mixture: BayesianGaussianMixture,
     normalizer: ModeNormalizer,
-    columns: list[str],
+    columns: Sequence[str],
     raw: FloatArray,
 ) -> None:
     draw_curves(folder / "history.png", {"lower bound": mixture.lower_bounds_}, "iteration")
@@ -86,15 +90,16 @@ def _draw(
     )
 
 
-def _stage(params: Params) -> dict[str, object]:
+def _stage(params: Params) -> Mapping[str, object]:
+    started, model, plots = time.time(), Path("models/mixture"), Path("reports/train_mixture")
     trained = train_mixture(
         prepared=Path("data/prepared"),
-        model=Path("models/mixture"),
+        model=model,
         metrics=Path("reports/train_mixture.json"),
-        plots=Path("reports/train_mixture"),
+        plots=plots,
         params=params.train_mixture,
     )
-    record_run("train_mixture", params, trained)
+    record_run("train_mixture", model, plots, params, trained, started)
     return trained.metrics
 
 

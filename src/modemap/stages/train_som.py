@@ -1,5 +1,7 @@
 """Stage `train_som`: fit the map on the training rows and cut it into segments."""
 
+import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +16,13 @@ from modemap.metrics import dead_unit_share, quantization_error, topographic_err
 from modemap.params import Params, TrainSomParams
 from modemap.reporting.pictures import draw_component_planes, draw_curves
 from modemap.stages.entry import run_stage
-from modemap.stages.measure import Trained, measured
-from modemap.stages.record import record_run
+from modemap.stages.measure import measured
+from modemap.stages.record import Trained, record_run
 
 __all__ = ["new_map", "train_som"]
+
+
+N_EXAMPLES = 5  # rows that a person can try the logged model on
 
 
 def new_map(params: TrainSomParams, random_state: int | None = None) -> SelfOrganizingMap:
@@ -60,7 +65,8 @@ def train_som(
     with staged_directory(plots) as folder:
         _draw(folder, som, segments, preparation)
     write_json(metrics, numbers)
-    return Trained(numbers, som.history_, cost.numbers(), held_out[:5], som.predict(held_out[:5]))
+    columns, example = preparation.columns, held_out[:N_EXAMPLES]
+    return Trained(numbers, som.history_, cost.numbers(), columns, {"unit": "long"}, example)
 
 
 def _draw(
@@ -82,15 +88,16 @@ def _draw(
     )
 
 
-def _stage(params: Params) -> dict[str, object]:
+def _stage(params: Params) -> Mapping[str, object]:
+    started, model, plots = time.time(), Path("models/som"), Path("reports/train_som")
     trained = train_som(
         prepared=Path("data/prepared"),
-        model=Path("models/som"),
+        model=model,
         metrics=Path("reports/train_som.json"),
-        plots=Path("reports/train_som"),
+        plots=plots,
         params=params.train_som,
     )
-    record_run("train_som", params, trained)
+    record_run("train_som", model, plots, params, trained, started)
     return trained.metrics
 
 
