@@ -53,7 +53,8 @@ def packaged_months(months: Sequence[int]) -> Iterator[tuple[str, pa.Table]]:
     """
     table = _packaged_flights()
     for month in sorted(set(months)):
-        yield f"{FLIGHTS}/2013-{month:02}", table.filter(pc.equal(table["month"], month))
+        rows = table.filter(pc.equal(table["month"], month))
+        yield f"{FLIGHTS}/2013-{month:02}", derive_flight_columns(rows)
 
 
 def derive_flight_columns(table: pa.Table) -> pa.Table:

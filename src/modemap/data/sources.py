@@ -59,7 +59,8 @@ def _files(source: str) -> list[tuple[str, Path]]:
     if path.exists() or not glob.has_magic(source):
         return [(path.name, path)]
     root = Path(*itertools.takewhile(lambda part: not glob.has_magic(part), path.parts))
-    found = [Path(match) for match in glob.glob(source, recursive=True)]
+    # As in a shell, `*` matches no hidden file; Path.glob would take half-written ones.
+    found = [Path(match) for match in glob.glob(source, recursive=True)]  # noqa: PTH207
     if not found:
         raise DataError(
             source,

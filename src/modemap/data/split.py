@@ -38,9 +38,7 @@ def row_hashes(table: pa.Table, columns: Sequence[str]) -> _Hashes:
     return _mixed(total)
 
 
-def assign_splits(
-    hashes: _Hashes, validation_share: float, test_share: float
-) -> NDArray[np.uint8]:
+def assign_splits(hashes: _Hashes, validation_share: float, test_share: float) -> NDArray[np.uint8]:
     """Return the index in :data:`SPLITS` of each row's side.
 
     Test rows are those with the lowest hashes and validation rows those above them, so a change of
@@ -105,7 +103,8 @@ def _string_hashes(values: pa.ChunkedArray) -> _Hashes:
     words = np.array([_text_hash(text) for text in coded.dictionary.to_pylist()], dtype=np.uint64)
     if not len(words):
         return np.zeros(len(values), dtype=np.uint64)
-    return words[pc.fill_null(coded.indices, 0).to_numpy()]
+    indices: NDArray[np.int32] = pc.fill_null(coded.indices, 0).to_numpy()
+    return words[indices]
 
 
 def _text_hash(text: str) -> np.uint64:
