@@ -10,7 +10,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score
 
+from modemap.data.batches import write_parquet
 from modemap.data.matrix import read_matrix
+from modemap.data.split import SPLITS
 from modemap.estimators.segments import segment_units
 from modemap.files import staged_directory, staged_file, write_json
 from modemap.metrics import calibration_error, dead_unit_share, topographic_error
@@ -24,7 +26,7 @@ __all__ = ["assemble", "evaluate", "score_rows"]
 
 FloatArray = NDArray[np.float64]
 
-SPLITS = ("train", "validation", "test")
+MODEL_PARAMS = {"prepare", "train_som", "train_mixture"}  # the sections that shape a release
 
 
 def assemble(prepared: Path, som: Path, mixture: Path, release: Path, params: Params) -> Release:
@@ -33,7 +35,9 @@ def assemble(prepared: Path, som: Path, mixture: Path, release: Path, params: Pa
         for source in (prepared / "preparation.npz", *som.iterdir(), *mixture.iterdir()):
             shutil.copyfile(source, folder / source.name)
         write_golden(folder)
-        write_manifest(folder, params=params.model_dump(mode="json", by_alias=True))
+        write_manifest(
+            folder, columns=columns, params=params.model_dump(include=MODEL_PARAMS, mode="json")
+        )
     return load_release(release)
 
 
@@ -100,23 +104,32 @@ def round_trip_error(release: Release, rows: FloatArray) -> float:
 
 
 def score_rows(prepared: Path, release: Release, path: Path) -> None:
-    """Write every prepared row's key with what the models say of it, sorted by key."""
-    parts = []
-    for split in SPLITS:
-        table = pq.read_table(prepared / f"{split}.parquet")
-        scores = release.score(read_matrix(prepared / f"{split}.parquet", release.columns))
-        keys = table.drop_columns(release.columns)
-        columns = scores.columns(release.columns)
-        names = pa.array([split] * len(table)).dictionary_encode()
-        for name, values in {"split": names, **columns}.items():
-            keys = keys.append_column(name, pa.array(values) if name != "split" else values)
-        parts.append(keys)
-    scored = pa.concat_tables(parts).unify_dictionaries()
-    order = [
-        (name, "ascending") for name in scored.column_names[: keys.num_columns - len(columns) - 1]
-    ]
+    """Write every prepared row with what the models say of it, in the order of its key."""
+    scored = pa.concat_tables(
+        [_scored(prepared / f"{split}.parquet", split, release) for split in SPLITS]
+    )
+    keys = [name for name in scored.column_names if name not in release.columns]
+    order = [(name, "ascending") for name in keys[: keys.index("split")]]
     with staged_file(path) as temporary:
-        pq.write_table(scored.sort_by(order) if order else scored, temporary, compression="zstd")
+        write_parquet(temporary, scored.sort_by(order) if order else scored)
+
+
+def _scored(path: Path, split: str, release: Release) -> pa.Table:
+    table = pq.read_table(path)
+    scores = release.score(read_matrix(path, release.columns))
+    answers: dict[str, pa.Array | FloatArray] = {
+        "split": pa.repeat(split, len(table)),
+        "unit": scores.units,
+        "segment": scores.segments,
+        "anomaly_percentile": scores.anomaly_percentile,
+        "log_likelihood": scores.log_likelihood,
+        "distance": scores.distances,
+    }
+    for name, modes in zip(release.columns, scores.modes.T, strict=True):
+        answers[f"{name}_mode"] = np.ascontiguousarray(modes)
+    for name, values in answers.items():
+        table = table.append_column(name, [values])
+    return table
 
 
 def _finite(value: object) -> object:
