@@ -17,16 +17,20 @@ def ui(
 
     Example: modemap ui --mlflow-port 5001
     """
+    from modemap.tracking.store import open_store  # noqa: PLC0415
+
     from modemap.orchestration.servers import mlflow_server, prefect_server  # noqa: PLC0415
     from modemap.params import load_params  # noqa: PLC0415  # help stays fast
-    from modemap.tracking.store import open_store  # noqa: PLC0415
 
     root = Path.cwd()
     project = load_params().project
     store = open_store(root, project)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with prefect_server(root, prefect_port) as prefect, mlflow_server(root, mlflow_port) as mlflow:
+        with (
+            prefect_server(root, prefect_port) as prefect,
+            mlflow_server(root, mlflow_port) as mlflow,
+        ):
             prefect.wait()
             mlflow.wait()
             typer.echo(f"Prefect  {prefect.url}/runs")
