@@ -1,0 +1,68 @@
+# The commands of the project. `make` alone prints them.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+unexport PYTHONDONTWRITEBYTECODE
+
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: help
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: install
+install: $(READY) ## create .venv from requirements.lock (the other targets do it by themselves)
+
+$(READY): pyproject.toml requirements.lock
+	@command -v git >/dev/null || { echo "error: git is missing: install it with your system's package manager" >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or newer is missing: install it, or name one by 'make PYTHON=/path/to/python ...'" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { echo "error: $(PYTHON) lacks the venv module: install it (Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }
+	@echo "installing the packages of requirements.lock into .venv (about a minute)"
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv .venv
+	@awk '/^uv==/ {on=1; print; next} on && /^ / {print; next} {on=0}' requirements.lock > .venv/uv.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r .venv/uv.lock
+	@UV_COMPILE_BYTECODE=1 $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: lock
+lock: $(READY) ## write requirements.lock again from pyproject.toml
+	@$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --all-extras --group dev \
+		--no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet --output-file requirements.lock
+
+.PHONY: run
+run: $(READY) ## train, evaluate, register, gate and promote on real flights
+	@$(BIN)/modemap run
+
+.PHONY: ui
+ui: $(READY) ## look at the runs: Prefect and MLflow on this machine, until Ctrl-C
+	@$(BIN)/modemap ui
+
+.PHONY: check
+check: $(READY) ## lint, formatting, types, import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+.PHONY: test
+test: check ## check, then every test that needs Python alone
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not system and not peers"
+
+.PHONY: test-all
+test-all: $(READY) ## the tests that need Debian's browser and servers or the peers' packages
+	@$(BIN)/python -m pytest -m "system or peers"
+
+.PHONY: bench
+bench: $(READY) ## measure the bars of docs/benchmarks.md; exit 1 when one does not hold
+	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks
+
+.PHONY: clean
+clean: ## remove outputs and caches; records of runs (mlruns, .prefect, DVC's cache) and .venv stay
+	@rm -rf data models reports/*/ reports/*.parquet .modemap dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

@@ -1,0 +1,75 @@
+"""What DVC would do now: the graph of dvc.yaml and the stages that are out of date."""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from modemap.errors import StageError
+from modemap.orchestration.environment import tool_environment
+
+__all__ = ["Plan", "read_plan"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The stages with what each waits for, and those that DVC calls changed."""
+
+    upstream: dict[str, list[str]]
+    changed: frozenset[str]
+
+    def ordered(self) -> list[str]:
+        """Return the stages so that each comes after what it waits for."""
+        order: list[str] = []
+        while len(order) < len(self.upstream):
+            ready = [
+                stage
+                for stage, needs in sorted(self.upstream.items())
+                if stage not in order and all(need in order for need in needs)
+            ]
+            order.extend(ready)
+        return order
+
+
+def read_plan(root: Path) -> Plan:
+    """Ask DVC, in a process of its own, for the graph and the changed stages.
+
+    Raises
+    ------
+    StageError
+        If DVC cannot read dvc.yaml or take its lock.
+    """
+    answer = subprocess.run(
+        [sys.executable, "-m", "modemap.orchestration.plan"],
+        cwd=root,
+        env=tool_environment(root),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if answer.returncode:
+        raise StageError(
+            root / "dvc.yaml",
+            "DVC must be able to read the stages",
+            found=(answer.stderr.strip().splitlines() or ["no message"])[-1],
+            hint="run `dvc status` to see the whole message",
+        )
+    plan = json.loads(answer.stdout.splitlines()[-1])
+    return Plan(plan["upstream"], frozenset(plan["changed"]))
+
+
+def _print_plan() -> None:
+    from dvc.repo import Repo  # noqa: PLC0415  # only this process pays for DVC
+
+    repo = Repo()
+    graph = repo.index.graph
+    upstream = {
+        stage.addressing: sorted(need.addressing for need in graph.successors(stage))
+        for stage in graph
+    }
+    print(json.dumps({"upstream": upstream, "changed": sorted(repo.status())}))  # noqa: T201
+
+
+if __name__ == "__main__":
+    _print_plan()

@@ -1,0 +1,51 @@
+"""`modemap run`: a flow on a server of its own, or on the one that PREFECT_API_URL names."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+from modemap.orchestration.environment import tool_environment
+from modemap.orchestration.processes import stop_group
+from modemap.orchestration.servers import prefect_server
+
+__all__ = ["run"]
+
+INTERRUPTED = 130
+
+
+def run(root: Path, flow: Path, parameters: dict[str, Any]) -> int:
+    """Run ``flow`` in a process of its own; return its exit code.
+
+    Unless PREFECT_API_URL names a server, one is started beside the flow's own imports and stopped
+    at the end. Its runs stay in the checkout's database, where `make ui` shows them.
+    """
+    signal.signal(signal.SIGTERM, _leave)
+    try:
+        with contextlib.ExitStack() as stack:
+            address = os.environ.get("PREFECT_API_URL")
+            if not address:
+                address = f"{stack.enter_context(prefect_server(root)).url}/api"
+            environment = tool_environment(root) | {"PREFECT_API_URL": address}
+            command = ["-m", "modemap.orchestration.worker", str(flow), json.dumps(parameters)]
+            worker = subprocess.Popen(
+                [sys.executable, *command],
+                cwd=root,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                text=True,
+                start_new_session=True,
+            )
+            stack.callback(stop_group, worker)
+            return worker.wait()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt

@@ -1,0 +1,124 @@
+"""Servers on loopback: Prefect for a run, Prefect and MLflow for looking at runs."""
+
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from modemap.errors import StageError
+from modemap.orchestration.environment import tool_environment
+from modemap.orchestration.processes import stop_group
+
+__all__ = ["Server", "free_port", "mlflow_server", "prefect_server", "wait_until_healthy"]
+
+HOST = "127.0.0.1"
+START_SECONDS = 120.0
+
+
+class Server:
+    """A server process with the address at which people and programs find it."""
+
+    def __init__(
+        self, name: str, child: subprocess.Popen[str], url: str, health: str, log: Path
+    ) -> None:
+        self.name, self.child, self.url, self.health, self.log = name, child, url, health, log
+
+    def wait(self) -> None:
+        """Return once the server answers.
+
+        Raises
+        ------
+        StageError
+            If it ends or stays silent for two minutes.
+        """
+        if not wait_until_healthy(self.health, alive=lambda: self.child.poll() is None):
+            lines = self.log.read_text(errors="replace").strip().splitlines()
+            raise StageError(
+                self.url,
+                f"the {self.name} server must start within {START_SECONDS:g} s",
+                found=lines[-1] if lines else "no message",
+                hint=f"read {self.log}",
+            )
+
+
+def free_port(preferred: int = 0) -> int:
+    """Return ``preferred`` if it is free on loopback, else any free port."""
+    for port in (preferred, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise AssertionError("port 0 always binds")
+
+
+def wait_until_healthy(url: str, alive: object = None) -> bool:
+    """Poll ``url`` until it answers 200; False once ``alive()`` is false or the time is over."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310  # our own http URL
+                if answer.status == 200:  # noqa: PLR2004  # HTTP's OK
+                    return True
+        except (urllib.error.URLError, OSError):
+            if callable(alive) and not alive():
+                return False
+        time.sleep(0.1)
+    return False
+
+
+@contextmanager
+def prefect_server(root: Path, port: int = 0) -> Iterator[Server]:
+    """Start Prefect's server on the checkout's own database; stop it at the end of the block."""
+    port = free_port(port)
+    url = f"http://{HOST}:{port}"
+    environment = tool_environment(root) | {
+        "PREFECT_SERVER_API_HOST": HOST,
+        "PREFECT_SERVER_API_PORT": str(port),
+        "PREFECT_API_URL": f"{url}/api",  # the UI calls this address
+    }
+    command = ["-m", "prefect", "server", "start", "--host", HOST, "--port", str(port)]
+    with _running(root, "Prefect", command, environment) as (child, log):
+        yield Server("Prefect", child, url, f"{url}/api/health", log)
+
+
+@contextmanager
+def mlflow_server(root: Path, port: int = 0) -> Iterator[Server]:
+    """Start MLflow's server on the checkout's own database; stop it at the end of the block."""
+    port = free_port(port)
+    url = f"http://{HOST}:{port}"
+    command = ["-m", "mlflow", "ui", "--host", HOST, "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", f"sqlite:///{root / 'mlruns' / 'mlflow.db'}"]
+    command += ["--default-artifact-root", str(root / "mlruns" / "artifacts")]
+    with _running(root, "MLflow", command, tool_environment(root)) as (child, log):
+        yield Server("MLflow", child, url, f"{url}/health", log)
+
+
+@contextmanager
+def _running(
+    root: Path, name: str, command: list[str], environment: dict[str, str]
+) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    log = root / ".modemap" / f"{name.lower()}-server.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w") as output:
+        child = subprocess.Popen(
+            [sys.executable, *command],
+            cwd=root,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+    try:
+        yield child, log
+    finally:
+        stop_group(child)

@@ -1,0 +1,114 @@
+"""Prefect tasks that run DVC stages."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from prefect import get_run_logger, runtime, task
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.futures import PrefectFuture
+from prefect.states import Completed
+from prefect.tasks import Task
+
+from modemap.errors import StageError
+from modemap.files import read_json
+from modemap.orchestration.environment import tool_environment
+from modemap.orchestration.plan import read_plan
+from modemap.orchestration.processes import Finished, run_streaming
+
+__all__ = ["reproduce", "reproduce_all"]
+
+FAILURES = Path(".modemap/failures")
+LOCK_MESSAGES = ("Unable to acquire lock", "is being blocked by")
+UP_TO_DATE = ("didn't change, skipping", "is cached - skipping run")
+
+
+class LockConflictError(StageError):
+    """Another DVC process holds a lock; the stage itself did not run."""
+
+
+class StageFailedError(StageError):
+    """A stage ended with its own message and exit code."""
+
+    def __init__(self, failure: dict[str, str], exit_code: int) -> None:
+        self.exit_code = exit_code
+        super().__init__(
+            failure["place"], failure["rule"], found=failure["found"], hint=failure["hint"]
+        )
+
+
+def is_lock_conflict(_task: Task[..., Any], _task_run: TaskRun, state: State[Any]) -> bool:
+    """Say whether a failed task only met another process's lock; nothing else is tried again."""
+    return isinstance(state.result(raise_on_failure=False), LockConflictError)
+
+
+@task(
+    task_run_name="{stage}",
+    tags=["dvc"],
+    retries=5,
+    retry_delay_seconds=[1, 2, 4, 8, 16],
+    retry_condition_fn=is_lock_conflict,
+)
+def reproduce(stage: str, timeout_seconds: float, upstream: list[bool], changed: bool) -> Any:
+    """Run one stage by DVC unless its inputs, code and params are unchanged.
+
+    Its result is whether the stage may have changed its outputs; ``upstream`` holds that of the
+    stages before it. Only a conflict over DVC's locks is tried again: a gate is never passed by
+    trying again.
+    """
+    if not changed and not any(upstream):
+        return Completed(name="Cached", message="up to date", data=False)
+    logger = get_run_logger()
+    root = Path.cwd()
+    environment = tool_environment(root) | {"MODEMAP_FLOW_RUN": runtime.flow_run.id or ""}
+    (root / FAILURES / f"{stage}.json").unlink(missing_ok=True)
+    finished = run_streaming(
+        [sys.executable, "-m", "dvc", "repro", "--single-item", stage],
+        environment=environment,
+        show=logger.info,
+        timeout_seconds=timeout_seconds,
+    )
+    if finished.returncode:
+        raise _failure(stage, finished, root)
+    if any(words in line for line in finished.lines for words in UP_TO_DATE):
+        return Completed(name="Cached", message="up to date or restored", data=True)
+    return Completed(data=True)
+
+
+def reproduce_all(timeout_seconds: float) -> None:
+    """Run every stage of dvc.yaml in the order of its graph, siblings side by side."""
+    plan = read_plan(Path.cwd())
+    futures: dict[str, PrefectFuture[Any]] = {}
+    for stage in plan.ordered():
+        before: Any = [futures[need] for need in plan.upstream[stage]]
+        futures[stage] = reproduce.submit(stage, timeout_seconds, before, stage in plan.changed)
+    failures = [future.state for future in futures.values() if _is_failed(future)]
+    for state in failures:
+        state.result()  # raises the first stage's own error
+
+
+def _is_failed(future: PrefectFuture[Any]) -> bool:
+    future.wait()
+    return future.state.is_failed() or future.state.is_crashed()
+
+
+def _failure(stage: str, finished: Finished, root: Path) -> StageError:
+    output = "\n".join(finished.lines)
+    if any(words in output for words in LOCK_MESSAGES):
+        return LockConflictError(
+            stage,
+            "DVC's lock must be free",
+            found=next(line for line in finished.lines if any(w in line for w in LOCK_MESSAGES)),
+            hint="wait for the other `dvc` command to end; if none runs, remove .dvc/tmp/rwlock",
+        )
+    try:
+        failure = read_json(root / FAILURES / f"{stage}.json")
+        return StageFailedError(failure, failure["exit_code"])
+    except (FileNotFoundError, json.JSONDecodeError):
+        return StageError(
+            stage,
+            "the stage must end by itself",
+            found="; ".join(finished.lines[-3:]) or f"exit code {finished.returncode}",
+            hint=f"run `dvc repro {stage}` to see everything it prints",
+        )

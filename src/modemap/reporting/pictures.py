@@ -1,0 +1,80 @@
+"""Pictures of training and of models as PNG files, the same bytes for the same numbers."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+__all__ = ["draw_calibration", "draw_component_planes", "draw_curves", "draw_map", "draw_modes"]
+
+FloatArray = NDArray[np.float64]
+
+BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#999999"  # told apart by colour-blind eyes too
+COLUMNS_PER_ROW = 3
+N_BINS = 120
+
+
+def draw_curves(path: Path, curves: Mapping[str, Sequence[float]], xlabel: str) -> None:
+    """Draw each curve over 1, 2, … in a panel of its own."""
+    with _panels(path, len(curves), 1) as panels:
+        for axes, (name, values) in zip(panels, curves.items(), strict=True):
+            axes.plot(np.arange(1, len(values) + 1), values, color=BLUE)
+            axes.set_ylabel(name)
+            axes.set_xlabel(xlabel)
+            axes.grid(alpha=0.3)
+
+
+def draw_map(path: Path, planes: Mapping[str, FloatArray]) -> None:
+    """Draw values of units, each of shape (n_rows, n_columns), as maps side by side."""
+    draw_component_planes(path, planes, n_columns=len(planes))
+
+
+def draw_component_planes(
+    path: Path, planes: Mapping[str, FloatArray], n_columns: int = COLUMNS_PER_ROW
+) -> None:
+    """Draw one map for each column: its value in the codebook, shape (n_rows, n_columns)."""
+    with _panels(path, -(-len(planes) // n_columns), n_columns) as panels:
+        for axes, (name, plane) in zip(panels, planes.items(), strict=False):
+            image = axes.imshow(plane, cmap="viridis", interpolation="nearest")
+            axes.set_title(name)
+            axes.set_xticks([])
+            axes.set_yticks([])
+            axes.figure.colorbar(image, ax=axes, fraction=0.046)
+        for axes in panels[len(planes) :]:
+            axes.set_axis_off()
+
+
+def draw_modes(path: Path, columns: Mapping[str, tuple[FloatArray, FloatArray]]) -> None:
+    """Draw the histogram of each column's values with the means of its modes, shape (n_modes,)."""
+    with _panels(path, -(-len(columns) // COLUMNS_PER_ROW), COLUMNS_PER_ROW) as panels:
+        for axes, (name, (values, means)) in zip(panels, columns.items(), strict=False):
+            axes.hist(values, bins=N_BINS, color=GREY, log=True)
+            for mean in means:
+                axes.axvline(mean, color=ORANGE, linewidth=1)
+            axes.set_title(f"{name}: {len(means)} modes")
+        for axes in panels[len(columns) :]:
+            axes.set_axis_off()
+
+
+def draw_calibration(path: Path, transforms: Mapping[str, FloatArray]) -> None:
+    """Draw the share of rows below each predicted share, one line for each column."""
+    with _panels(path, 1, 1) as (axes,):
+        axes.plot([0, 1], [0, 1], color=GREY, linestyle="--", label="perfect")
+        for name, values in transforms.items():
+            axes.plot(np.sort(values), np.linspace(0, 1, len(values)), label=name)
+        axes.set_xlabel("predicted share of rows below")
+        axes.set_ylabel("observed share")
+        axes.legend(fontsize="small")
+
+
+@contextmanager
+def _panels(path: Path, n_rows: int, n_columns: int) -> Iterator[list[Axes]]:
+    figure = Figure(figsize=(4.2 * n_columns, 3.2 * n_rows), dpi=100, layout="constrained")
+    FigureCanvasAgg(figure)
+    yield list(figure.subplots(n_rows, n_columns, squeeze=False).ravel())
+    figure.savefig(path, format="png", metadata={"Software": None})
