@@ -12,7 +12,9 @@ def run(
     flow: Annotated[Path, typer.Option(help="The flow's file.")] = Path("flows/retrain.py"),
     accept_change: Annotated[
         str | None,
-        typer.Option(help="Why a release that cannot be compared with the champion may replace it."),
+        typer.Option(
+            help="Why a release that cannot be compared with the champion may replace it."
+        ),
     ] = None,
 ) -> None:
     """Reproduce every stage, then register, gate and promote the release.

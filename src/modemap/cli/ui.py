@@ -26,7 +26,10 @@ def ui(
     store = open_store(root, project)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with prefect_server(root, prefect_port) as prefect, mlflow_server(root, mlflow_port) as mlflow:
+        with (
+            prefect_server(root, prefect_port) as prefect,
+            mlflow_server(root, mlflow_port) as mlflow,
+        ):
             prefect.wait()
             mlflow.wait()
             typer.echo(f"Prefect  {prefect.url}/runs")

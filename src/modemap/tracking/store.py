@@ -61,8 +61,8 @@ def open_store(root: Path, project: str) -> Store:
     uri = os.environ.get(URI_VARIABLE) or default
     if uri != default:
         return _open(root, uri, project)
-    if "?" in uri:
-        rule = "the folder's path must hold no question mark: SQLite's address ends there"
+    if set("?%") & set(uri):
+        rule = "the folder's path must hold neither ? nor %, which mean more in an address"
         raise RegistryError(root, rule, found=root, hint=f"rename it, or set {URI_VARIABLE}")
     try:
         if recorded_root(root / DATABASE, project) == str(root):
