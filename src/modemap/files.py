@@ -1,5 +1,6 @@
 """Files that are either whole or absent: a temporary name beside the target, fsync, rename."""
 
+import glob
 import hashlib
 import json
 import os
@@ -8,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 __all__ = [
     "canonical_json",
@@ -19,6 +20,14 @@ __all__ = [
     "write_bytes",
     "write_json",
 ]
+
+
+MARK = ".part"  # ends every temporary name; the writer's process id stands before it
+
+
+class _TemporaryName(TypedDict):
+    prefix: str
+    suffix: str
 
 
 def canonical_json(value: Any) -> bytes:
@@ -58,8 +67,8 @@ def write_json(path: Path, value: Any) -> None:
 @contextmanager
 def staged_file(path: Path) -> Iterator[Path]:
     """Yield a temporary name beside ``path``; once the block succeeds it is renamed to ``path``."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    _sweep(path)
+    handle, name = tempfile.mkstemp(dir=path.parent, **_temporary_name(path))
     os.close(handle)
     temporary = Path(name)
     try:
@@ -75,9 +84,9 @@ def staged_file(path: Path) -> Iterator[Path]:
 @contextmanager
 def staged_directory(path: Path) -> Iterator[Path]:
     """Yield an empty directory beside ``path``; once the block succeeds it replaces ``path``."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
-    old = temporary.with_suffix(".old")
+    _sweep(path)
+    temporary = Path(tempfile.mkdtemp(dir=path.parent, **_temporary_name(path)))
+    old = Path(f"{temporary}.old")
     try:
         yield temporary
         temporary.chmod(0o777 & ~_umask())
@@ -91,6 +100,29 @@ def staged_directory(path: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _temporary_name(path: Path) -> _TemporaryName:
+    return {"prefix": f".{path.name}.{os.getpid()}.", "suffix": MARK}
+
+
+def _sweep(path: Path) -> None:
+    """Make the parent folder; remove from it what killed writers of ``path`` left."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*{MARK}*"):
+        writer = left.name.removeprefix(f".{path.name}.").split(".")[0]
+        if writer.isdecimal() and not _is_running(int(writer)):
+            shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # it runs under another user
+    return True
 
 
 def _umask() -> int:

@@ -59,14 +59,14 @@ def run_streaming(
     watchdog.start()
     lines = []
     try:
-        assert child.stdout is not None  # noqa: S101  # PIPE was asked for
-        for line in child.stdout:
+        for line in child.stdout or ():
             lines.append(line.rstrip())
             show(lines[-1])
         child.wait()
     finally:
         watchdog.cancel()
         stop_group(child)
+        child.communicate()
     if late.is_set():
         raise StageError(
             " ".join(command),
@@ -79,10 +79,11 @@ def run_streaming(
 
 def stop_group(child: subprocess.Popen[str]) -> None:
     """End ``child`` and its process group: politely, then for certain."""
-    for number, patience in ((signal.SIGTERM, GRACE_SECONDS), (signal.SIGKILL, None)):
-        if child.poll() is not None:
-            break
-        with suppress(ProcessLookupError):
-            os.killpg(child.pid, number)
+    if child.poll() is not None:
+        return
+    with suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
-            child.wait(patience)
+            child.wait(GRACE_SECONDS)
+        os.killpg(child.pid, signal.SIGKILL)  # whoever of the group did not listen
+    child.wait()

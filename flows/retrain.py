@@ -1,0 +1,27 @@
+"""The flow `retrain`: every stage, then the release is registered, judged and promoted."""
+
+from prefect import flow
+
+from modemap.orchestration.promotion import gate, promote, register
+from modemap.orchestration.stages import reproduce_all
+
+
+@flow(name="retrain")
+def retrain(accept_change: str | None = None, stage_timeout_seconds: float = 3600) -> None:
+    """Reproduce every stage of dvc.yaml, then register, gate and promote the release.
+
+    Parameters
+    ----------
+    accept_change:
+        Why a release that cannot be compared with the champion may replace it.
+    stage_timeout_seconds:
+        How long one stage may take; then it is stopped with everything it started.
+    """
+    reproduce_all(stage_timeout_seconds)
+    version = register()
+    gate(version, accept_change)
+    promote(version)
+
+
+if __name__ == "__main__":
+    retrain()

@@ -1,0 +1,1 @@
+"""Rows on their way in: sources, batches, the data contract, the split."""

@@ -1,0 +1,133 @@
+"""One Parquet or CSV file as an Arrow table with plain types, or the reason why not."""
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+
+from modemap.errors import DataError
+
+__all__ = ["csv_options", "plain_table", "read_table"]
+
+PARQUET = (".parquet", ".pq")
+CSV = (".csv", ".csv.gz", ".csv.bz2")
+NULLS = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
+
+_TEXT = (pa.types.is_large_string, pa.types.is_string_view)
+
+
+def read_table(path: Path, csv_types: Mapping[str, pa.DataType]) -> pa.Table:
+    """Read ``path`` whole, with rows in the file's order and plain types.
+
+    A CSV file's columns get the types in ``csv_types`` if the file has all of these columns, and
+    inferred types otherwise. In unquoted cells, nothing and the usual spellings of a missing value
+    (NA, NaN, null, None) are missing.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, a directory, empty, truncated, of another type, without rows, or has
+        two columns of one name.
+    """
+    _check_is_file(path)
+    name = path.name.lower()
+    try:
+        if name.endswith(PARQUET):
+            table = pq.ParquetFile(path).read()
+        elif name.endswith(CSV):
+            table = _read_csv(path, csv_types)
+        else:
+            raise DataError(
+                path,
+                "must be a Parquet or CSV file",
+                found=f"a name that ends in `{path.suffix}`",
+                hint=f"use one of {', '.join(PARQUET + CSV)}",
+            )
+    except (pa.ArrowException, OSError, UnicodeError) as error:
+        raise DataError(
+            path,
+            "must be readable",
+            found=" ".join(str(error).split()),
+            hint="export the file again; it may be truncated or of another type",
+        ) from None
+    _check_columns(path, table)
+    return plain_table(table)
+
+
+def csv_options(types: Mapping[str, pa.DataType] | None = None) -> pacsv.ConvertOptions:
+    """Return how the cells of a CSV file become values."""
+    return pacsv.ConvertOptions(
+        column_types=types,
+        null_values=NULLS,
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=False,
+    )
+
+
+def plain_table(table: pa.Table) -> pa.Table:
+    """Return the same rows with nullable columns of plain types, no metadata, one chunk each.
+
+    Dictionaries become their values, the variants of text become one, and NaN is missing like any
+    other missing value, so that equal content has one form whichever program wrote it.
+    """
+    fields = [pa.field(field.name, _plain_type(field.type)) for field in table.schema]
+    table = table.replace_schema_metadata(None).cast(pa.schema(fields))
+    for i, field in enumerate(fields):
+        if pa.types.is_floating(field.type):
+            values = table.column(i)
+            table = table.set_column(i, field, pc.if_else(pc.is_nan(values), None, values))
+    return table.combine_chunks()
+
+
+def _plain_type(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_dictionary(kind):
+        return _plain_type(kind.value_type)
+    return pa.string() if any(is_text(kind) for is_text in _TEXT) else kind
+
+
+def _read_csv(path: Path, types: Mapping[str, pa.DataType]) -> pa.Table:
+    with pacsv.open_csv(path, convert_options=csv_options()) as head:
+        known = types if set(types) <= set(head.schema.names) else None
+    table = pacsv.read_csv(path, convert_options=csv_options(known))
+    for field in table.schema:
+        if pa.types.is_binary(field.type):
+            raise pa.ArrowInvalid(f"column `{field.name}` is not UTF-8 text")
+    return table
+
+
+def _check_is_file(path: Path) -> None:
+    if path.is_dir():
+        raise DataError(
+            path,
+            "must be a file",
+            found="a directory",
+            hint=f"name the files in it: {path}/*.parquet",
+        )
+    if not path.exists():
+        raise DataError(
+            path, "must exist", found="no such file", hint="check the path in ingest.source"
+        )
+    if path.stat().st_size == 0:
+        raise DataError(path, "must hold rows", found="an empty file", hint="export the file again")
+
+
+def _check_columns(path: Path, table: pa.Table) -> None:
+    repeated = [name for name, count in Counter(table.column_names).items() if count > 1]
+    if repeated:
+        raise DataError(
+            path,
+            "each column must have a name of its own",
+            found=f"{', '.join(map(repr, repeated))} more than once",
+            hint="rename or remove the repeated columns",
+        )
+    if table.num_rows == 0:
+        raise DataError(
+            path,
+            "must hold rows",
+            found=f"no rows under {table.num_columns} columns",
+            hint="export the file again, or leave it out of ingest.source",
+        )

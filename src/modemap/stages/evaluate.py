@@ -1,0 +1,162 @@
+"""Stage `evaluate`: put the release together, judge it on test rows, give the user's rows back."""
+
+import shutil
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from sklearn.metrics import adjusted_rand_score
+
+from modemap.data.batches import write_parquet
+from modemap.data.matrix import read_matrix
+from modemap.data.split import SPLITS
+from modemap.estimators.segments import segment_units
+from modemap.files import staged_directory, staged_file, write_json
+from modemap.metrics import calibration_error, dead_unit_share, topographic_error
+from modemap.params import Params
+from modemap.release import Release, load_release, write_golden, write_manifest
+from modemap.reporting.pictures import draw_calibration
+from modemap.stages.entry import run_stage
+from modemap.stages.train_som import new_map
+
+__all__ = ["assemble", "evaluate", "score_rows"]
+
+FloatArray = NDArray[np.float64]
+
+MODEL_PARAMS = {"prepare", "train_som", "train_mixture"}  # the sections that shape a release
+
+
+def assemble(prepared: Path, som: Path, mixture: Path, release: Path, params: Params) -> Release:
+    """Write the release directory, its manifest last, and load it as a service would."""
+    with staged_directory(release) as folder:
+        for source in (prepared / "preparation.npz", *som.iterdir(), *mixture.iterdir()):
+            shutil.copyfile(source, folder / source.name)
+        write_golden(folder)
+        write_manifest(
+            folder, columns=columns, params=params.model_dump(include=MODEL_PARAMS, mode="json")
+        )
+    return load_release(release)
+
+
+def evaluate(  # the paths of dvc.yaml
+    prepared: Path, release: Release, metrics: Path, plots: Path, params: Params
+) -> dict[str, object]:
+    """Judge ``release`` on the test rows, which neither model has seen; write ``metrics``.
+
+    A metric that cannot be computed is null, which the gate takes as failed.
+    """
+    rows = read_matrix(prepared / "test.parquet", release.columns)
+    train = read_matrix(prepared / "train.parquet", release.columns)
+    scores = release.score(rows)
+    transforms = release.normalizer.cdf_columns(rows)
+    by_column = {
+        name: calibration_error(values)
+        for name, values in zip(release.columns, transforms.T, strict=True)
+    }
+    n_units = len(release.som.codebook_)
+    shape = (params.train_som.n_rows, params.train_som.n_columns)
+    scaled = release.preparation.transform(rows)
+    numbers: dict[str, object] = {
+        "release_digest": release.digest,
+        "n_rows": len(rows),
+        "n_units": n_units,
+        "quantization_error": release.quantization_error(rows),
+        "topographic_error": topographic_error(scaled, release.som.codebook_, *shape),
+        "dead_unit_share": dead_unit_share(scores.units, n_units),
+        "stability": stability(release, train, rows, params),
+        "log_likelihood": float(np.mean(scores.log_likelihood)),
+        "calibration": max(by_column.values()),
+        "calibration_by_column": by_column,
+        "round_trip_error": round_trip_error(release, rows),
+    }
+    with staged_directory(plots) as folder:
+        columns = zip(release.columns, transforms.T, strict=True)
+        draw_calibration(folder / "calibration.png", dict(columns))
+    write_json(metrics, _finite(numbers))
+    return numbers
+
+
+def stability(release: Release, train: FloatArray, rows: FloatArray, params: Params) -> float:
+    """Lowest adjusted Rand index between the segments that maps of different seeds give ``rows``.
+
+    Each seed draws its own bootstrap of the training rows, so the index also says how far the
+    segments depend on which rows happened to be seen.
+    """
+    train, rows = (release.preparation.transform(part) for part in (train, rows))
+    shape = (params.train_som.n_rows, params.train_som.n_columns)
+    labels = []
+    for seed in range(params.evaluate.n_seeds):
+        rng = np.random.default_rng([params.train_som.random_state, seed])
+        drawn = train[rng.integers(len(train), size=len(train))]
+        som = new_map(params.train_som, random_state=seed).fit(drawn)
+        segments = segment_units(som.codebook_, *shape, params.train_som.n_segments)
+        labels.append(segments[som.predict(rows)])
+    return float(min(adjusted_rand_score(a, b) for a, b in combinations(labels, 2)))
+
+
+def round_trip_error(release: Release, rows: FloatArray) -> float:
+    """Return the largest absolute difference after encoding ``rows`` and decoding them again."""
+    normalizer = release.normalizer
+    return float(np.max(np.abs(normalizer.inverse_transform(normalizer.encode(rows)) - rows)))
+
+
+def score_rows(prepared: Path, release: Release, path: Path) -> None:
+    """Write every prepared row with what the models say of it, in the order of its key."""
+    scored = pa.concat_tables(
+        [_scored(prepared / f"{split}.parquet", split, release) for split in SPLITS]
+    )
+    keys = [name for name in scored.column_names if name not in release.columns]
+    order = [(name, "ascending") for name in keys[: keys.index("split")]]
+    with staged_file(path) as temporary:
+        write_parquet(temporary, scored.sort_by(order) if order else scored)
+
+
+def _scored(path: Path, split: str, release: Release) -> pa.Table:
+    table = pq.read_table(path)
+    scores = release.score(read_matrix(path, release.columns))
+    answers: dict[str, pa.Array | FloatArray] = {
+        "split": pa.repeat(split, len(table)),
+        "unit": scores.units,
+        "segment": scores.segments,
+        "anomaly_percentile": scores.anomaly_percentile,
+        "log_likelihood": scores.log_likelihood,
+        "distance": scores.distances,
+    }
+    for name, modes in zip(release.columns, scores.modes.T, strict=True):
+        answers[f"{name}_mode"] = np.ascontiguousarray(modes)
+    for name, values in answers.items():
+        table = table.append_column(name, [values])
+    return table
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def _stage(params: Params) -> dict[str, object]:
+    prepared = Path("data/prepared")
+    release = assemble(
+        prepared=prepared,
+        som=Path("models/som"),
+        mixture=Path("models/mixture"),
+        release=Path("models/release"),
+        params=params,
+    )
+    score_rows(prepared, release, Path("reports/scores.parquet"))
+    numbers = evaluate(
+        prepared=prepared,
+        release=release,
+        metrics=Path("reports/evaluate.json"),
+        plots=Path("reports/evaluate"),
+        params=params,
+    )
+    return {name: value for name, value in numbers.items() if not isinstance(value, dict)}
+
+
+if __name__ == "__main__":
+    run_stage("evaluate", _stage)

@@ -1,0 +1,33 @@
+"""Bring the source's rows into data/raw: typed Parquet batches, named by their content."""
+
+from pathlib import Path
+
+from modemap.data.batches import write_batches
+from modemap.data.sources import source_tables
+from modemap.files import write_json
+from modemap.params import IngestParams
+from modemap.stages.entry import run_stage
+
+__all__ = ["ingest"]
+
+
+def ingest(raw: Path, report: Path, params: IngestParams) -> dict[str, object]:
+    """Write the batches of ``params.source`` to ``raw`` and their numbers to ``report``."""
+    tables = source_tables(params.source, params.months)
+    manifest = write_batches(raw, tables, params.exclude)
+    numbers: dict[str, object] = {
+        "rows": manifest.rows,
+        "batches": len(manifest.batches),
+        "excluded": len(manifest.excluded),
+    }
+    write_json(report, numbers)
+    return numbers
+
+
+if __name__ == "__main__":
+    run_stage(
+        "ingest",
+        lambda params: ingest(
+            raw=Path("data/raw"), report=Path("reports/ingest.json"), params=params.ingest
+        ),
+    )

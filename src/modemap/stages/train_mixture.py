@@ -1,0 +1,107 @@
+"""Stage `train_mixture`: fit the joint density of the rows and the modes of each column."""
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modemap.data.matrix import read_matrix
+from modemap.estimators.mixture import BayesianGaussianMixture
+from modemap.estimators.normalizer import ModeNormalizer
+from modemap.estimators.preparation import Preparation
+from modemap.estimators.state import save_state
+from modemap.files import staged_directory, write_json
+from modemap.params import Params, TrainMixtureParams
+from modemap.reporting.pictures import draw_curves, draw_modes
+from modemap.stages.entry import run_stage
+from modemap.stages.measure import measured
+from modemap.stages.record import Trained, record_run
+
+__all__ = ["train_mixture"]
+
+FloatArray = NDArray[np.float64]
+
+N_QUANTILES = 1001  # of the training rows' log-likelihood: percentiles to a tenth
+N_EXAMPLES = 5  # rows that a person can try the logged model on
+
+
+def train_mixture(
+    prepared: Path, model: Path, metrics: Path, plots: Path, params: TrainMixtureParams
+) -> Trained:
+    """Fit the mixtures on the training rows of ``prepared``; write ``model``, ``metrics``, ``plots``.
+
+    The log-likelihood is the mean of the validation rows as a density of raw units.
+    """
+    preparation = Preparation.load(prepared / "preparation.npz")
+    raw = read_matrix(prepared / "train.parquet", preparation.columns)
+    rows = preparation.transform(raw)
+    held_out = read_matrix(prepared / "validation.parquet", preparation.columns)
+    held_out = preparation.transform(held_out)
+    with measured(held_out) as cost:
+        mixture = BayesianGaussianMixture(
+            params.n_components,
+            max_iter=params.max_iter,
+            tol=params.tol,
+            random_state=params.random_state,
+        ).fit(rows)
+        normalizer = ModeNormalizer(
+            params.n_modes,
+            weight_threshold=params.weight_threshold,
+            random_state=params.random_state,
+        ).fit(raw)
+    cost.time_call(mixture.score_samples)
+    jacobian = preparation.log_jacobian_
+    reference = mixture.score_samples(rows) - jacobian
+    numbers = {
+        "n_rows": len(rows),
+        "n_components_used": int(np.sum(mixture.weights_ > params.weight_threshold)),
+        "n_iter": int(mixture.n_iter_),
+        "converged": int(mixture.converged_),
+        "lower_bound": float(mixture.lower_bound_),
+        "log_likelihood": float(np.mean(mixture.score_samples(held_out) - jacobian)),
+    }
+    with staged_directory(model) as folder:
+        mixture.save(folder / "mixture.npz")
+        normalizer.save(folder / "normalizer.npz")
+        quantiles = np.quantile(reference, np.linspace(0, 1, N_QUANTILES))
+        save_state(folder / "anomaly.npz", "anomaly", {}, {"log_likelihood": quantiles})
+    with staged_directory(plots) as folder:
+        _draw(folder, mixture, normalizer, preparation.columns, raw)
+    write_json(metrics, numbers)
+    history = {"lower_bound": list(map(float, mixture.lower_bounds_))}
+    columns, example = preparation.columns, held_out[:N_EXAMPLES]
+    outputs = {"log_likelihood": "double"}
+    return Trained(numbers, history, cost.numbers(), columns, outputs, example)
+
+
+def _draw(
+    folder: Path,
+    mixture: BayesianGaussianMixture,
+    normalizer: ModeNormalizer,
+    columns: Sequence[str],
+    raw: FloatArray,
+) -> None:
+    draw_curves(folder / "history.png", {"lower bound": mixture.lower_bounds_}, "iteration")
+    means = [np.array([mode.mean for mode in modes]) for modes in normalizer.modes()]
+    draw_modes(
+        folder / "modes.png", dict(zip(columns, zip(raw.T, means, strict=True), strict=True))
+    )
+
+
+def _stage(params: Params) -> Mapping[str, object]:
+    started, model, plots = time.time(), Path("models/mixture"), Path("reports/train_mixture")
+    trained = train_mixture(
+        prepared=Path("data/prepared"),
+        model=model,
+        metrics=Path("reports/train_mixture.json"),
+        plots=plots,
+        params=params.train_mixture,
+    )
+    record_run("train_mixture", model, plots, params, trained, started)
+    return trained.metrics
+
+
+if __name__ == "__main__":
+    run_stage("train_mixture", _stage)

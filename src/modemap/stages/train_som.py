@@ -1,0 +1,105 @@
+"""Stage `train_som`: fit the map on the training rows and cut it into segments."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from modemap.data.matrix import read_matrix
+from modemap.estimators.preparation import Preparation
+from modemap.estimators.segments import segment_units
+from modemap.estimators.som import SelfOrganizingMap
+from modemap.estimators.state import save_state
+from modemap.files import staged_directory, write_json
+from modemap.metrics import dead_unit_share, quantization_error, topographic_error
+from modemap.params import Params, TrainSomParams
+from modemap.reporting.pictures import draw_component_planes, draw_curves
+from modemap.stages.entry import run_stage
+from modemap.stages.measure import measured
+from modemap.stages.record import Trained, record_run
+
+__all__ = ["new_map", "train_som"]
+
+
+N_EXAMPLES = 5  # rows that a person can try the logged model on
+
+
+def new_map(params: TrainSomParams, random_state: int | None = None) -> SelfOrganizingMap:
+    """Return an unfitted map as ``params`` describe it, with another seed if one is given."""
+    return SelfOrganizingMap(
+        params.n_rows,
+        params.n_columns,
+        max_iter=params.max_iter,
+        radius=params.radius,
+        random_state=params.random_state if random_state is None else random_state,
+    )
+
+
+def train_som(
+    prepared: Path, model: Path, metrics: Path, plots: Path, params: TrainSomParams
+) -> Trained:
+    """Fit a map on the training rows of ``prepared``; write ``model``, ``metrics`` and ``plots``.
+
+    The metrics are those of the validation rows, in the units of the training rows' scale.
+    """
+    preparation = Preparation.load(prepared / "preparation.npz")
+    rows = preparation.transform(read_matrix(prepared / "train.parquet", preparation.columns))
+    held_out = read_matrix(prepared / "validation.parquet", preparation.columns)
+    held_out = preparation.transform(held_out)
+    with measured(held_out) as cost:
+        som = new_map(params).fit(rows)
+    cost.time_call(som.predict)
+    shape = (params.n_rows, params.n_columns)
+    segments = segment_units(som.codebook_, *shape, params.n_segments)
+    numbers = {
+        "n_rows": len(rows),
+        "n_units": len(som.codebook_),
+        "quantization_error": quantization_error(held_out, som.codebook_),
+        "topographic_error": topographic_error(held_out, som.codebook_, *shape),
+        "dead_unit_share": dead_unit_share(som.predict(rows), len(som.codebook_)),
+    }
+    with staged_directory(model) as folder:
+        som.save(folder / "som.npz")
+        save_state(folder / "segments.npz", "segments", {}, {"segments": segments})
+    with staged_directory(plots) as folder:
+        _draw(folder, som, segments, preparation)
+    write_json(metrics, numbers)
+    columns, example = preparation.columns, held_out[:N_EXAMPLES]
+    return Trained(numbers, som.history_, cost.numbers(), columns, {"unit": "long"}, example)
+
+
+def _draw(
+    folder: Path, som: SelfOrganizingMap, segments: np.ndarray, preparation: Preparation
+) -> None:
+    shape = (som.n_rows, som.n_columns)
+    draw_curves(
+        folder / "history.png", {"quantization error": som.history_["quantization_error"]}, "epoch"
+    )
+    planes = {"rows per unit": som.unit_counts_, "segment": segments}
+    draw_component_planes(
+        folder / "hits.png",
+        {name: plane.reshape(shape).astype(float) for name, plane in planes.items()},
+    )
+    raw = preparation.inverse_transform(som.codebook_)
+    columns = zip(preparation.columns, raw.T, strict=True)
+    draw_component_planes(
+        folder / "planes.png", {name: values.reshape(shape) for name, values in columns}
+    )
+
+
+def _stage(params: Params) -> Mapping[str, object]:
+    started, model, plots = time.time(), Path("models/som"), Path("reports/train_som")
+    trained = train_som(
+        prepared=Path("data/prepared"),
+        model=model,
+        metrics=Path("reports/train_som.json"),
+        plots=plots,
+        params=params.train_som,
+    )
+    record_run("train_som", model, plots, params, trained, started)
+    return trained.metrics
+
+
+if __name__ == "__main__":
+    run_stage("train_som", _stage)

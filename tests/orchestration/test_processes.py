@@ -1,0 +1,71 @@
+"""Children are streamed, and none outlives its time."""
+
+import sys
+import time
+
+import pytest
+
+from modemap.errors import StageError
+from modemap.orchestration.processes import run_streaming
+
+
+def python(script: str) -> list[str]:
+    """Return the command that runs ``script``."""
+    return [sys.executable, "-c", script]
+
+
+def test_lines_arrive_while_the_child_runs():
+    """A line is shown when it is printed, not when the child ends."""
+    arrived = []
+
+    run_streaming(
+        python("import time; print('one', flush=True); time.sleep(0.5); print('two')"),
+        environment={},
+        show=lambda line: arrived.append((line, time.monotonic())),
+        timeout_seconds=30,
+    )
+
+    (one, first), (two, second) = arrived
+    assert (one, two) == ("one", "two")
+    assert second - first > 0.3
+
+
+def test_the_exit_code_and_all_lines_come_back():
+    """Standard error counts as output."""
+    finished = run_streaming(
+        python("import sys; print('out', flush=True); sys.exit('err')"),
+        environment={},
+        show=lambda _line: None,
+        timeout_seconds=30,
+    )
+
+    assert finished.returncode == 1
+    assert finished.lines == ["out", "err"]
+
+
+def test_a_late_child_is_stopped_with_its_children(tmp_path):
+    """The time-out ends the whole process group."""
+    mark = tmp_path / "mark"
+    grandchild = f"import time; time.sleep(2); open({str(mark)!r}, 'w')"
+    script = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {grandchild!r}])"
+
+    with pytest.raises(StageError, match=r"must end within 0\.5 s"):
+        run_streaming(python(script), environment={}, show=lambda _line: None, timeout_seconds=0.5)
+
+    time.sleep(2.5)
+    assert not mark.exists()
+
+
+def test_an_interrupted_caller_stops_the_child(tmp_path):
+    """An error in the caller does not leave a child behind."""
+    mark = tmp_path / "mark"
+    script = f"import time; print('go', flush=True); time.sleep(2); open({str(mark)!r}, 'w')"
+
+    def interrupt(_line: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_streaming(python(script), environment={}, show=interrupt, timeout_seconds=30)
+
+    time.sleep(2.5)
+    assert not mark.exists()

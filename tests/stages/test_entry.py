@@ -1,0 +1,87 @@
+"""A stage as a process: one line when it succeeds, message, file and exit code when it fails."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SHIPPED = Path(__file__).parents[2] / "params.yaml"
+
+FAIL = """
+from modemap.errors import DataError
+from modemap.stages.entry import run_stage
+def stage(params):
+    raise DataError("rows.csv", "must have rows", found=0, hint="export it again")
+run_stage("ingest", stage)
+"""
+SUCCEED = """
+from modemap.stages.entry import run_stage
+run_stage("ingest", lambda params: {"rows": 27004, "share": 0.123456})
+"""
+THREADS = """
+import numpy as np, sklearn.cluster
+from threadpoolctl import threadpool_info
+from modemap.stages.entry import run_stage
+run_stage("ingest", lambda params: {"threads": max(p["num_threads"] for p in threadpool_info())})
+"""
+
+
+def run(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a stage made of ``script`` in a folder with the shipped params."""
+    (folder / "params.yaml").write_text(SHIPPED.read_text())
+    return subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=dict(os.environ),
+    )
+
+
+def test_success_is_one_line(tmp_path):
+    """Name, seconds and main numbers stand on one line."""
+    done = run(SUCCEED, tmp_path)
+
+    assert done.returncode == 0
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("ingest: 0.0 s, rows 27,004, share 0.1235")
+
+
+def test_failure_is_told_in_three_ways(tmp_path):
+    """Message on standard error, exit code of the error's class, and a file for the caller."""
+    done = run(FAIL, tmp_path)
+
+    assert done.returncode == 3
+    assert "ingest: error: rows.csv: must have rows\n  found: 0\n  hint: export it" in done.stderr
+    failure = json.loads((tmp_path / ".modemap/failures/ingest.json").read_text())
+    assert failure == {
+        "exit_code": 3,
+        "place": "rows.csv",
+        "rule": "must have rows",
+        "found": "0",
+        "hint": "export it again",
+    }
+
+
+def test_a_later_success_takes_the_failure_away(tmp_path):
+    """An old failure cannot be taken for a new one."""
+    run(FAIL, tmp_path)
+
+    run(SUCCEED, tmp_path)
+
+    assert not (tmp_path / ".modemap/failures/ingest.json").exists()
+
+
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_blas_and_openmp_get_one_thread(tmp_path, threads, monkeypatch):
+    """Whatever the machine offers, sums are taken in one order."""
+    monkeypatch.setenv("OMP_NUM_THREADS", threads)
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", threads)
+
+    done = run(THREADS, tmp_path)
+
+    assert "threads 1" in done.stderr

@@ -1,0 +1,85 @@
+"""Writes are whole or absent."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from modemap.files import (
+    canonical_json,
+    read_json,
+    staged_directory,
+    staged_file,
+    write_bytes,
+    write_json,
+)
+
+
+def test_equal_values_give_equal_bytes():
+    """The order of keys in memory does not show."""
+    assert canonical_json({"b": 1, "a": [2]}) == canonical_json({"a": [2], "b": 1})
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_json_refuses_what_it_cannot_say(value):
+    """NaN never reaches a metrics file."""
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        canonical_json({"metric": value})
+
+
+def test_a_written_file_reads_back(tmp_path):
+    """What was written is what is read, and nothing else lies beside it."""
+    write_json(tmp_path / "a" / "b.json", {"x": 1})
+
+    assert read_json(tmp_path / "a" / "b.json") == {"x": 1}
+    assert [entry.name for entry in (tmp_path / "a").iterdir()] == ["b.json"]
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path):
+    """An error inside the block keeps what stood there."""
+    path = tmp_path / "file"
+    write_bytes(path, b"old")
+
+    with pytest.raises(ZeroDivisionError), staged_file(path) as temporary:
+        temporary.write_bytes(b"half" * (1 // 0))
+
+    assert path.read_bytes() == b"old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_failed_directory_leaves_the_old_one(tmp_path):
+    """An error inside the block keeps the old directory whole."""
+    with staged_directory(tmp_path / "d") as folder:
+        (folder / "one").write_text("1")
+
+    with pytest.raises(ZeroDivisionError), staged_directory(tmp_path / "d") as folder:
+        (folder / "two").write_text("2" * (1 // 0))
+
+    assert [entry.name for entry in (tmp_path / "d").iterdir()] == ["one"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["d"]
+
+
+def test_a_directory_is_replaced_whole(tmp_path):
+    """Files of the old directory do not linger in the new one."""
+    for name in ("one", "two"):
+        with staged_directory(tmp_path / "d") as folder:
+            (folder / name).write_text(name)
+
+    assert [entry.name for entry in (tmp_path / "d").iterdir()] == ["two"]
+
+
+def test_what_a_killed_writer_left_is_swept_by_the_next(tmp_path):
+    """A temporary file of a dead process is removed when its target is written again."""
+    script = (
+        "import os, sys; from pathlib import Path; from modemap.files import staged_file\n"
+        "with staged_file(Path(sys.argv[1])) as f: f.write_text('half'); os._exit(9)"
+    )
+    path = tmp_path / "file"
+    subprocess.run([sys.executable, "-c", script, str(path)], check=False, env={**os.environ})
+    assert not path.exists()
+    assert len(list(tmp_path.iterdir())) == 1
+
+    write_bytes(path, b"whole")
+
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]

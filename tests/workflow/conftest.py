@@ -1,0 +1,97 @@
+"""A project as a newcomer has it: a clone of its own, trained and promoted once."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parents[2]
+TIMEOUT_SECONDS = 280
+
+
+@dataclass(frozen=True)
+class Project:
+    """A checkout in which commands run as people run them, with an empty home."""
+
+    root: Path
+    home: Path
+
+    def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run ``command`` with this Python's tools first on the path."""
+        tools = Path(sys.executable).parent
+        clean = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("GIT_", "PREFECT_", "MLFLOW_", "DVC_", "MODEMAP_"))
+        }
+        clean |= {"HOME": str(self.home), "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
+        return subprocess.run(
+            command,
+            cwd=self.root,
+            env=clean | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=TIMEOUT_SECONDS,
+        )
+
+    def succeed(self, *command: str, **environment: str) -> str:
+        """Run ``command``, which must exit with 0; return what it printed."""
+        done = self.run(*command, **environment)
+        assert done.returncode == 0, f"{command} -> {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout + done.stderr
+
+    def read(self, path: str) -> str:
+        """Return the text of a file of the checkout."""
+        return (self.root / path).read_text()
+
+
+def clone(target: Path, home: Path) -> Project:
+    """Make a checkout of the files as they are now, in one commit without an identity of its own."""
+    home.mkdir(parents=True, exist_ok=True)
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=CHECKOUT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if (CHECKOUT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(CHECKOUT / name, target / name)
+    project = Project(target, home)
+    author = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
+    for command in (["init", "-q"], ["add", "-A"], [*author, "commit", "-q", "-m", "start"]):
+        project.succeed("git", *command)
+    return project
+
+
+@pytest.fixture(scope="session")
+def promoted(tmp_path_factory):
+    """Train and promote once from a bare checkout, by the command that `make run` calls.
+
+    Tests only read it; one that changes something takes ``copied``.
+    """
+    base = tmp_path_factory.mktemp("promoted")
+    project = clone(base / "project", base / "home")
+    project.succeed("modemap", "run")
+    return project
+
+
+@pytest.fixture
+def copied(promoted, tmp_path):
+    """A copy of the promoted project in another folder, as a moved checkout is."""
+    shutil.copytree(promoted.root, tmp_path / "moved", symlinks=True)
+    (tmp_path / "home").mkdir()
+    return Project(tmp_path / "moved", tmp_path / "home")
+
+
+@pytest.fixture
+def bare(tmp_path):
+    """A checkout in which nothing ran yet."""
+    return clone(tmp_path / "bare", tmp_path / "home")
