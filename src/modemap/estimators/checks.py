@@ -1,0 +1,88 @@
+"""Checks of arguments that scikit-learn's public helpers do not cover, with our messages."""
+
+import os
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils import check_array
+
+from modemap.kernels import FloatArray
+
+__all__ = [
+    "LARGEST",
+    "check_choice",
+    "check_integer",
+    "check_magnitude",
+    "check_number",
+    "check_sample_weight",
+    "check_threads",
+]
+
+LARGEST = 1e150  # squares of larger numbers overflow
+
+
+def check_integer(name: str, value: Any, low: int, high: int | None = None) -> int:
+    """Return ``value`` if it is an integer within bounds, else raise ``ValueError``."""
+    is_integer = isinstance(value, Integral) and not isinstance(value, bool | np.bool_)
+    if is_integer and value >= low and (high is None or value <= high):
+        return int(value)
+    bounds = f">= {low}" if high is None else f"from {low} to {high}"
+    raise ValueError(f"{name} must be an integer {bounds}, got {value!r}")
+
+
+def check_number(name: str, value: Any, low: float, high: float) -> float:
+    """Return ``value`` if ``low <= value < high``, else raise ``ValueError``."""
+    is_number = isinstance(value, Real) and not isinstance(value, bool | np.bool_)
+    if is_number and low <= value < high:
+        return float(value)
+    raise ValueError(f"{name} must be a number >= {low} and < {high}, got {value!r}")
+
+
+def check_choice(name: str, value: Any, choices: Sequence[str]) -> str:
+    """Return ``value`` if it is one of ``choices``, else raise ``ValueError``."""
+    if isinstance(value, str) and value in choices:
+        return value
+    raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
+
+
+def check_magnitude(X: FloatArray) -> None:
+    """Refuse numbers whose squares overflow; NaN passes."""
+    largest = np.nanmax(np.abs(X), initial=0.0)
+    if largest > LARGEST:
+        raise ValueError(f"X must lie between -{LARGEST} and {LARGEST}, got {largest} in size")
+
+
+def check_sample_weight(sample_weight: ArrayLike | None, n_samples: int) -> FloatArray:
+    """Return one weight for each sample, ones if none are given."""
+    if sample_weight is None:
+        return np.ones(n_samples)
+    weights: FloatArray = check_array(
+        sample_weight, dtype=np.float64, ensure_2d=False, order="C", input_name="sample_weight"
+    )
+    if weights.shape != (n_samples,):
+        raise ValueError(f"sample_weight must have shape ({n_samples},), got {weights.shape}")
+    if weights.min() < 0 or weights.max() == 0:
+        raise ValueError(
+            "sample_weight must be >= 0, and not zero everywhere, "
+            f"got values from {weights.min()} to {weights.max()}"
+        )
+    check_magnitude(weights)
+    return weights
+
+
+def check_threads(n_jobs: int | None) -> int:
+    """Return the number of threads that ``n_jobs`` asks for, -1 being one for each core."""
+    if n_jobs is None:
+        return 1
+    if isinstance(n_jobs, Integral) and not isinstance(n_jobs, bool) and n_jobs != 0:
+        return int(n_jobs) if n_jobs > 0 else max(1, _n_cores() + 1 + int(n_jobs))
+    raise ValueError(f"n_jobs must be None or an integer other than 0, got {n_jobs!r}")
+
+
+def _n_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):  # what this process may use, not what the machine has
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

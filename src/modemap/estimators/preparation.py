@@ -1,0 +1,200 @@
+"""What happens to raw rows before a model sees them: missing values, then robust scaling."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_array
+from sklearn.utils.validation import check_is_fitted
+
+from modemap.errors import DataError
+from modemap.estimators.checks import check_choice, check_magnitude
+from modemap.estimators.saving import model_from, params_of, require, require_arrays
+from modemap.estimators.state import load_state, reading, save_state
+from modemap.kernels import FloatArray
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["POLICIES", "Preparation"]
+
+KIND = "preparation"
+POLICIES = ("drop", "median", "error")
+NORMAL_IQR = 1.349  # interquartile range of the standard normal distribution
+
+
+class Preparation(BaseEstimator):
+    """Missing-value policy and robust scaling of named columns.
+
+    Parameters
+    ----------
+    columns : sequence of str
+        The columns of ``X``, in order.
+    missing : mapping of str to {"drop", "median", "error"}
+        For each column what becomes of a missing value (NaN): its row is left out, it is replaced
+        by the median of the training rows, or it is an error.
+
+    Attributes
+    ----------
+    center_ : ndarray of shape (n_columns,)
+        Medians.
+    scale_ : ndarray of shape (n_columns,)
+        Interquartile range / 1.349, the standard deviation where that is 0, 1 if both are.
+    fill_ : ndarray of shape (n_columns,)
+        What replaces missing values: the medians.
+    log_jacobian_ : float
+        Sum of ``log(scale_)``: a log-density of prepared rows minus this is one of raw rows.
+    n_features_in_ : int
+        Number of columns.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> preparation = Preparation(["delay"], {"delay": "median"})
+    >>> preparation.fit(np.array([[1.0], [2.0], [np.nan], [3.0]])).fill_.tolist()
+    [2.0]
+    """
+
+    def __init__(self, columns: Sequence[str], missing: Mapping[str, str]) -> None:
+        self.columns = columns
+        self.missing = missing
+
+    def fit(self, X: ArrayLike, y: object = None) -> Self:
+        """Learn medians and scales from training rows, (n_samples, n_columns) in raw units.
+
+        Raises
+        ------
+        ValueError
+            If ``columns`` and ``missing`` do not match each other or ``X``, or ``X`` is infinite.
+        DataError
+            If a value is missing where the policy is ``"error"``, or no row is left.
+        """
+        del y
+        self._check_arguments()
+        X = self._checked(X)
+        kept = X[self._is_kept(X)]
+        self._check_observed(kept)
+        check_magnitude(kept)
+        low, center, high = np.nanpercentile(kept, (25, 50, 75), axis=0)
+        spread = np.nanstd(kept, axis=0)
+        is_constant = np.nanmin(kept, axis=0) == np.nanmax(kept, axis=0)
+        scale = np.where(high > low, (high - low) / NORMAL_IQR, spread)
+        self.center_: FloatArray = center
+        self.scale_: FloatArray = np.where(is_constant | (scale == 0), 1.0, scale)
+        self.fill_: FloatArray = center.copy()
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    @property
+    def log_jacobian_(self) -> float:
+        """Sum of the logarithms of ``scale_``."""
+        return float(np.log(self.scale_).sum())
+
+    def kept(self, X: ArrayLike) -> NDArray[np.bool_]:
+        """Return which rows have a value in every column whose policy is ``"drop"``."""
+        self._check_arguments()
+        return self._is_kept(self._checked(X))
+
+    def fill(self, X: ArrayLike) -> FloatArray:
+        """Return the rows, all of them :meth:`kept`, with missing values filled in."""
+        check_is_fitted(self)
+        X = self._checked(X)
+        self._refuse_missing(X, ("drop", "error"))
+        return np.where(np.isnan(X), self.fill_, X)
+
+    def transform(self, X: ArrayLike) -> FloatArray:
+        """Return the filled rows in robust units, ``(X - center_) / scale_``."""
+        return (self._filled(X) - self.center_) / self.scale_
+
+    def inverse_transform(self, X: ArrayLike) -> FloatArray:
+        """Return rows in robust units as raw ones."""
+        return self._filled(X) * self.scale_ + self.center_
+
+    def save(self, path: Path | str) -> None:
+        """Write the fitted preparation to ``path``: equal ones, equal bytes."""
+        check_is_fitted(self)
+        arrays = {"center": self.center_, "fill": self.fill_, "scale": self.scale_}
+        save_state(path, KIND, params_of(self, {}), arrays)
+
+    @classmethod
+    def load(cls, path: Path | str) -> Self:
+        """Return the preparation that :meth:`save` wrote to ``path``.
+
+        Raises
+        ------
+        ReleaseError
+            If the file is missing or is not such a preparation, whole and consistent.
+        """
+        params, arrays = load_state(path, KIND)
+        with reading(path, KIND):
+            preparation, _ = model_from(cls, params)
+            preparation._check_arguments()
+            n_columns = len(preparation.columns)
+            require(preparation.n_features_in_ == n_columns, "n_features")
+            require_arrays(arrays, dict.fromkeys(("center", "fill", "scale"), (n_columns,)))
+            require(bool((arrays["scale"] > 0).all()), "scale")
+        preparation.center_, preparation.fill_ = arrays["center"], arrays["fill"]
+        preparation.scale_ = arrays["scale"]
+        return preparation
+
+    def _check_arguments(self) -> None:
+        columns = list(self.columns)
+        if isinstance(self.columns, str) or not columns or len(set(columns)) < len(columns):
+            raise ValueError(f"columns must be one or more different names, got {self.columns!r}")
+        if set(self.missing) != set(columns):
+            raise ValueError(f"missing must name each of {columns}, got {sorted(self.missing)}")
+        for column, policy in self.missing.items():
+            check_choice(f"missing[{column!r}]", policy, POLICIES)
+
+    def _checked(self, X: ArrayLike) -> FloatArray:
+        checked: FloatArray = check_array(
+            X,
+            dtype=np.float64,
+            order="C",
+            ensure_all_finite="allow-nan",
+            ensure_min_samples=0,
+            input_name="X",
+        )
+        n_columns = len(self.columns)
+        if checked.shape[1] != n_columns:
+            raise ValueError(f"X must have {n_columns} columns, got {checked.shape[1]}")
+        return checked
+
+    def _filled(self, X: ArrayLike) -> FloatArray:
+        check_is_fitted(self)
+        X = self._checked(X)
+        self._refuse_missing(X, POLICIES)
+        return X
+
+    def _is_kept(self, X: FloatArray) -> NDArray[np.bool_]:
+        is_dropping = np.array([self.missing[column] == "drop" for column in self.columns])
+        is_missing: NDArray[np.bool_] = np.isnan(X[:, is_dropping])
+        return ~np.asarray(is_missing.any(axis=1))
+
+    def _refuse_missing(self, X: FloatArray, policies: Sequence[str]) -> None:
+        for column, values in zip(self.columns, X.T, strict=True):
+            is_missing = np.isnan(values)
+            policy = self.missing[column]
+            if policy in policies and is_missing.any():
+                raise DataError(
+                    f"column {column}",
+                    f"values must not be missing here (policy {policy})",
+                    found=f"{is_missing.sum()} missing, the first in row {is_missing.argmax()}",
+                    hint="leave these rows out, fill them, or choose another policy",
+                )
+
+    def _check_observed(self, kept: FloatArray) -> None:
+        self._refuse_missing(kept, ("error",))
+        for column, values in zip(self.columns, kept.T, strict=True):
+            if np.isnan(values).all():
+                raise DataError(
+                    f"column {column}",
+                    "needs at least one value to learn from",
+                    found=f"none in {len(kept)} rows",
+                    hint="leave the column out, or look at how rows are dropped",
+                )

@@ -1,0 +1,54 @@
+"""Segments: neighbouring units of a map that are alike, grouped."""
+
+import numpy as np
+from sklearn.cluster import AgglomerativeClustering
+from sklearn.feature_extraction.image import grid_to_graph
+
+from modemap.estimators.checks import check_integer
+from modemap.kernels import FloatArray, IntArray
+
+__all__ = ["segment_units"]
+
+
+def segment_units(codebook: FloatArray, n_rows: int, n_columns: int, n_segments: int) -> IntArray:
+    """Group units by Ward's method, joining only neighbours on the grid.
+
+    Parameters
+    ----------
+    codebook : ndarray of shape (n_units, n_features)
+        One row per unit, row-major over the grid.
+    n_rows, n_columns : int
+        The grid.
+    n_segments : int
+        How many segments, at most one for each unit.
+
+    Returns
+    -------
+    ndarray of shape (n_units,)
+        Segment of each unit, from 0, numbered by their first unit.
+
+    Raises
+    ------
+    ValueError
+        If the numbers do not fit each other.
+
+    Examples
+    --------
+    >>> segment_units(np.array([[0.0], [0.1], [5.0], [5.1]]), 1, 4, 2).tolist()
+    [0, 0, 1, 1]
+    """
+    n_units = check_integer("n_rows", n_rows, 1) * check_integer("n_columns", n_columns, 1)
+    if len(codebook) != n_units:
+        raise ValueError(
+            f"codebook must have n_rows * n_columns = {n_units} rows, got {len(codebook)}"
+        )
+    check_integer("n_segments", n_segments, 1, n_units)
+    if n_segments == n_units:  # a single unit among them, which the method refuses
+        return np.arange(n_units)
+    ward = AgglomerativeClustering(
+        n_clusters=n_segments, linkage="ward", connectivity=grid_to_graph(n_rows, n_columns)
+    )
+    _, first, labels = np.unique(ward.fit_predict(codebook), return_index=True, return_inverse=True)
+    ranks = np.empty(n_segments, dtype=np.int64)
+    ranks[np.argsort(first)] = np.arange(n_segments)
+    return ranks[labels]
