@@ -51,7 +51,7 @@ class Project:
 
 
 def clone(target: Path, home: Path) -> Project:
-    """Make a checkout of the files as they are now, in one commit without an identity of its own."""
+    """Make a checkout of the files as they are now, in one commit."""
     home.mkdir(parents=True, exist_ok=True)
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
@@ -85,7 +85,7 @@ def promoted(tmp_path_factory):
 
 @pytest.fixture
 def copied(promoted, tmp_path):
-    """A copy of the promoted project in another folder, as a moved checkout is."""
+    """Copy the promoted project in another folder, as a moved checkout is."""
     shutil.copytree(promoted.root, tmp_path / "moved", symlinks=True)
     (tmp_path / "home").mkdir()
     return Project(tmp_path / "moved", tmp_path / "home")
@@ -93,5 +93,5 @@ def copied(promoted, tmp_path):
 
 @pytest.fixture
 def bare(tmp_path):
-    """A checkout in which nothing ran yet."""
+    """Make a checkout in which nothing ran yet."""
     return clone(tmp_path / "bare", tmp_path / "home")

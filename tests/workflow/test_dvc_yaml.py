@@ -15,7 +15,7 @@ HAS_CODE = re.compile(r"^(import|from|def|class|@)", re.MULTILINE)
 
 @pytest.fixture(scope="module")
 def imports() -> grimp.ImportGraph:
-    """The package's imports as the code has them."""
+    """Read the package's imports as the code has them."""
     return grimp.build_graph("modemap")
 
 

@@ -1,4 +1,4 @@
-"""What a training costs: seconds, memory and the latency of an answer. Never part of hashed outputs."""
+"""What a training costs: seconds, memory, latency. Never part of a stage's outputs."""
 
 import resource
 import statistics
@@ -40,7 +40,7 @@ class Cost:
 
 @contextmanager
 def measured(rows: NDArray[np.float64]) -> Iterator[Cost]:
-    """Measure the seconds of the block; ``rows``, shape (n_rows, n_columns), serve to time answers."""
+    """Measure the seconds of the block; ``rows`` (n_rows, n_columns) serve to time answers."""
     cost = Cost(rows)
     started, cpu = time.perf_counter(), time.process_time()
     yield cost

@@ -18,6 +18,7 @@ __all__ = ["Trained", "record_run"]
 class Trained:
     """A finished training: its metrics, and what only the record of the run holds."""
 
+    started: float  # seconds since 1970
     metrics: Mapping[str, object]
     history: Mapping[str, Sequence[float]]  # a value after every iteration
     cost: Mapping[str, float]  # seconds, memory, latency: another number every time
@@ -26,10 +27,8 @@ class Trained:
     example: NDArray[np.float64]  # a few rows to try it on
 
 
-def record_run(
-    stage: str, model: Path, plots: Path, params: Params, trained: Trained, started: float
-) -> None:
-    """Log one run for the model in ``model``; ``started`` is ``time.time()`` at its beginning."""
+def record_run(stage: str, trained: Trained, params: Params, model: Path, plots: Path) -> None:
+    """Log one run of ``stage`` for the model it wrote to ``model``."""
     run = TrainingRun(
         stage=stage,
         model=model,
@@ -40,6 +39,6 @@ def record_run(
         columns=trained.columns,
         outputs=trained.outputs,
         example=trained.example,
-        started=started,
+        started=trained.started,
     )
     log_training_run(open_store(Path.cwd(), params.project), run)

@@ -30,10 +30,11 @@ N_EXAMPLES = 5  # rows that a person can try the logged model on
 def train_mixture(
     prepared: Path, model: Path, metrics: Path, plots: Path, params: TrainMixtureParams
 ) -> Trained:
-    """Fit the mixtures on the training rows of ``prepared``; write ``model``, ``metrics``, ``plots``.
+    """Fit the mixtures on the training rows of ``prepared``; write what the other paths name.
 
     The log-likelihood is the mean of the validation rows as a density of raw units.
     """
+    started = time.time()
     preparation = Preparation.load(prepared / "preparation.npz")
     raw = read_matrix(prepared / "train.parquet", preparation.columns)
     rows = preparation.transform(raw)
@@ -73,7 +74,7 @@ def train_mixture(
     history = {"lower_bound": list(map(float, mixture.lower_bounds_))}
     columns, example = preparation.columns, held_out[:N_EXAMPLES]
     outputs = {"log_likelihood": "double"}
-    return Trained(numbers, history, cost.numbers(), columns, outputs, example)
+    return Trained(started, numbers, history, cost.numbers(), columns, outputs, example)
 
 
 def _draw(
@@ -91,7 +92,7 @@ def _draw(
 
 
 def _stage(params: Params) -> Mapping[str, object]:
-    started, model, plots = time.time(), Path("models/mixture"), Path("reports/train_mixture")
+    model, plots = Path("models/mixture"), Path("reports/train_mixture")
     trained = train_mixture(
         prepared=Path("data/prepared"),
         model=model,
@@ -99,7 +100,7 @@ def _stage(params: Params) -> Mapping[str, object]:
         plots=plots,
         params=params.train_mixture,
     )
-    record_run("train_mixture", model, plots, params, trained, started)
+    record_run("train_mixture", trained, params, model, plots)
     return trained.metrics
 
 

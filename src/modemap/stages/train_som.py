@@ -43,6 +43,7 @@ def train_som(
 
     The metrics are those of the validation rows, in the units of the training rows' scale.
     """
+    started = time.time()
     preparation = Preparation.load(prepared / "preparation.npz")
     rows = preparation.transform(read_matrix(prepared / "train.parquet", preparation.columns))
     held_out = read_matrix(prepared / "validation.parquet", preparation.columns)
@@ -66,7 +67,9 @@ def train_som(
         _draw(folder, som, segments, preparation)
     write_json(metrics, numbers)
     columns, example = preparation.columns, held_out[:N_EXAMPLES]
-    return Trained(numbers, som.history_, cost.numbers(), columns, {"unit": "long"}, example)
+    return Trained(
+        started, numbers, som.history_, cost.numbers(), columns, {"unit": "long"}, example
+    )
 
 
 def _draw(
@@ -89,7 +92,7 @@ def _draw(
 
 
 def _stage(params: Params) -> Mapping[str, object]:
-    started, model, plots = time.time(), Path("models/som"), Path("reports/train_som")
+    model, plots = Path("models/som"), Path("reports/train_som")
     trained = train_som(
         prepared=Path("data/prepared"),
         model=model,
@@ -97,7 +100,7 @@ def _stage(params: Params) -> Mapping[str, object]:
         plots=plots,
         params=params.train_som,
     )
-    record_run("train_som", model, plots, params, trained, started)
+    record_run("train_som", trained, params, model, plots)
     return trained.metrics
 
 
