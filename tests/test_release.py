@@ -32,9 +32,10 @@ def test_the_digest_is_the_sha256_of_the_manifest(release):
     """One string stands for the manifest, which stands for every other file."""
     manifest = verify_release(release)
 
-    assert release_digest(release) == hashlib.sha256(
-        (release / "manifest.json").read_bytes()
-    ).hexdigest()
+    assert (
+        release_digest(release)
+        == hashlib.sha256((release / "manifest.json").read_bytes()).hexdigest()
+    )
     assert sorted(manifest["files"]) == sorted(PARTS)
     assert manifest["columns"] == ["delay", "distance"]
     assert manifest["preparation"]["delay"]["missing"] == "drop"
