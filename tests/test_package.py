@@ -17,7 +17,7 @@ def test_the_public_names_are_those_of_all():
 
 def test_an_unknown_name_is_an_attribute_error():
     """Lazy names do not hide mistakes."""
-    with pytest.raises(AttributeError, match="modemap.*NoSuchThing"):
+    with pytest.raises(AttributeError, match="NoSuchThing"):
         modemap.NoSuchThing  # noqa: B018
 
 
@@ -33,7 +33,7 @@ def test_import_loads_no_heavy_package():
 
 
 def test_estimators_load_without_the_compiler():
-    """numba is imported by the first kernel that runs, not before."""
+    """The compiler is imported by the first kernel that runs, not before."""
     script = "import sys, modemap.estimators; print('numba' in sys.modules)"
 
     done = subprocess.run(
