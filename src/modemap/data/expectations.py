@@ -19,7 +19,7 @@ from modemap.errors import ParamsError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Contract", "Outcome"]
+__all__ = ["Contract", "Outcome", "plain_value"]
 
 FIRST = 5  # offending values that are shown
 SHOWN_TEXT = 200  # characters of a long value that are shown
@@ -46,7 +46,6 @@ class Outcome:
         return {
             "type": self.rule.type,
             "columns": self.rule.columns,
-            "kwargs": _plain(self.rule.kwargs),
             "success": self.failure is None,
             "failure": self.failure,
             "evaluated": self.evaluated,
@@ -68,11 +67,20 @@ class Contract:
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         import great_expectations as gx  # noqa: PLC0415  # takes seconds
+        from great_expectations.data_context.types.base import (  # noqa: PLC0415
+            DataContextConfig,
+            InMemoryStoreBackendDefaults,
+        )
         from great_expectations.expectations import expectation as base  # noqa: PLC0415
 
-        context = gx.get_context(mode="ephemeral")
-        context.enable_analytics(enable=False)
-        context.variables.progress_bars = {"globally": False}
+        context = gx.get_context(
+            mode="ephemeral",
+            project_config=DataContextConfig(
+                analytics_enabled=False,
+                progress_bars={"globally": False},
+                store_backend_defaults=InMemoryStoreBackendDefaults(),
+            ),
+        )
         asset = context.data_sources.add_pandas("batches").add_dataframe_asset("rows")
         self._rows = asset.add_batch_definition_whole_dataframe("rows")
         self._new_suite = gx.ExpectationSuite
@@ -165,8 +173,8 @@ def _outcome(rule: Rule, judged: Any, counted: Any) -> Outcome:
         failure=_failure(rule, judged, evaluated),
         evaluated=evaluated,
         unexpected=judged.result.get("unexpected_count"),
-        first=[_plain(value) for value in judged.result.get("partial_unexpected_list") or ()],
-        observed=_plain(judged.result.get("observed_value")),
+        first=[plain_value(value) for value in judged.result.get("partial_unexpected_list") or ()],
+        observed=plain_value(judged.result.get("observed_value")),
         rows=[],
     )
 
@@ -208,12 +216,12 @@ def _has_nan(value: Any) -> bool:
     return isinstance(value, float) and math.isnan(value)
 
 
-def _plain(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
     """Return ``value`` as JSON can say it; what is missing or no finite number becomes null."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain_value(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain_value(item) for item in value]
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or isinstance(value, bool | int):

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from modemap.data.batches import Batch, read_batch, write_parquet
 from modemap.data.contract import Judgement
-from modemap.data.expectations import FIRST, Outcome
+from modemap.data.expectations import FIRST, Outcome, plain_value
 from modemap.data.suite import Suite
 from modemap.errors import DataError
 from modemap.files import staged_directory, write_json
@@ -33,9 +33,11 @@ def quarantine(directory: Path, raw: Path, suite: Suite, judgement: Judgement) -
         "suite": suite.path.name,
         **{key: value for key, value in judgement.document().items() if key != "results"},
         "offending_rows": len(positions),
+        "offending_batches": _digests(judgement, rows),
         "broken": [
             {
                 **outcome.document(),
+                "kwargs": plain_value(outcome.rule.kwargs),
                 "why": outcome.rule.why,
                 "first_rows": _names(rows, [index[row] for row in outcome.rows[:FIRST]], suite.key),
             }
@@ -59,8 +61,8 @@ def contract_error(
         for outcome, entry in zip(judgement.broken, report["broken"], strict=True)
     ]
     more = [f"and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
-    digests = [judgement.batches[0].digest for judgement, _ in broken if judgement.is_one]
-    exclude = f", or list it under ingest.exclude: {', '.join(digests[:SHOWN])}" if digests else ""
+    digests = sorted({digest for _, report in broken for digest in report["offending_batches"]})
+    exclude = f", or list under ingest.exclude: {', '.join(digests[:SHOWN])}" if digests else ""
     folders = ", ".join(str(directory / judgement.name) for judgement, _ in broken[:SHOWN])
     return DataError(
         suite.path,
@@ -96,36 +98,45 @@ def _part(raw: Path, batch: Batch, rows: Any, rules: Sequence[Sequence[str]]) ->
     return pa.table({**about, **columns})
 
 
+def _digests(judgement: Judgement, rows: pa.Table) -> list[str]:
+    if judgement.is_one:
+        return [judgement.batches[0].digest]
+    return sorted(set(rows[BATCH].to_pylist())) if rows.num_rows else []
+
+
 def _names(rows: pa.Table, picked: Sequence[int], key: Sequence[str]) -> list[dict[str, Any]]:
     """Return what names each picked row: its number in its batch, and its key columns."""
     names = [ROW, *(name for name in key if name in rows.column_names)] if picked else []
     chosen = rows.select(names).take(pa.array(picked, pa.int64())).to_pylist()
     return [
-        {name.removeprefix("quarantine."): _shown(value) for name, value in row.items()}
+        {name.removeprefix("quarantine."): plain_value(value) for name, value in row.items()}
         for row in chosen
     ]
 
 
-def _shown(value: Any) -> Any:
-    if value is None or isinstance(value, int | str):
-        return value
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
-
-
 def _line(judgement: Judgement, outcome: Outcome, entry: dict[str, Any]) -> str:
     where = judgement.batches[0].source if judgement.is_one else "all batches together"
-    parts = [f"{outcome.rule.type}({', '.join(outcome.rule.columns)}) in {where}: "]
-    parts.append(outcome.failure if outcome.failure != "broken" else _extent(outcome))
-    if entry["first_rows"]:
-        parts.append(f", first {outcome.first[:SHOWN]} at {entry['first_rows'][:SHOWN]}")
-    return "".join(filter(None, parts))
+    rule = f"{outcome.rule.place}: {outcome.rule.type}({', '.join(outcome.rule.columns)})"
+    what = _extent(outcome) if outcome.failure == "broken" else str(outcome.failure)
+    found = zip(outcome.first, entry["first_rows"], strict=False)
+    places = [f"{_text(value)} at {_text(row)}" for value, row in found]
+    return ", ".join([f"{rule} in {where}: {what}", *places[:SHOWN]])
+
+
+def _text(value: Any) -> str:
+    """Return a plain value as people write it."""
+    if isinstance(value, dict):
+        return "(" + ", ".join(f"{key} {_text(item)}" for key, item in value.items()) + ")"
+    if isinstance(value, list):
+        return "(" + ", ".join(map(_text, value)) + ")"
+    return "nothing" if value is None else str(value)
 
 
 def _extent(outcome: Outcome) -> str:
     if outcome.unexpected is None:
-        return f"observed {outcome.observed}" if outcome.observed is not None else "not so"
+        return f"observed {_text(outcome.observed)}"
     share = outcome.unexpected / outcome.evaluated if outcome.evaluated else 0.0
-    return f"{outcome.unexpected:,} of {outcome.evaluated:,} values ({share:.2%})"
+    return f"{outcome.unexpected:,} of {outcome.evaluated:,} values ({100 * share:.3g} %)"
 
 
 def _counted(count: int, noun: str) -> str:
