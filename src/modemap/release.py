@@ -20,10 +20,12 @@ from modemap.errors import ReleaseError
 from modemap.files import canonical_json, read_json, sha256_file, write_json
 
 if TYPE_CHECKING:
-    from modemap.estimators.mixture import BayesianGaussianMixture
-    from modemap.estimators.normalizer import ModeNormalizer
-    from modemap.estimators.preparation import Preparation
-    from modemap.estimators.som import SelfOrganizingMap
+    from modemap.estimators import (
+        BayesianGaussianMixture,
+        ModeNormalizer,
+        Preparation,
+        SelfOrganizingMap,
+    )
 
 __all__ = [
     "GOLDEN",
@@ -118,7 +120,7 @@ class Release:
         Two releases over the same columns are thus measured with the same yardstick, whatever
         their own preparations are.
         """
-        from modemap.estimators.preparation import Preparation  # noqa: PLC0415
+        from modemap.estimators import Preparation  # noqa: PLC0415
         from modemap.metrics import quantization_error  # noqa: PLC0415
 
         yardstick = Preparation(self.columns, dict.fromkeys(self.columns, "error")).fit(X)
@@ -145,7 +147,7 @@ def write_manifest(
     ReleaseError
         If a part is missing or unknown, or the preparation is of other columns.
     """
-    from modemap.estimators.preparation import Preparation  # noqa: PLC0415
+    from modemap.estimators import Preparation  # noqa: PLC0415
 
     _check_names(directory, PARTS)
     preparation = Preparation.load(directory / "preparation.npz")
@@ -172,7 +174,7 @@ def write_golden(directory: Path) -> None:
 
     The rows are made up around the mixture's components, so a release carries nobody's data.
     """
-    from modemap.estimators.state import save_state  # noqa: PLC0415
+    from modemap.estimators import save_state  # noqa: PLC0415
 
     release = _read_parts(directory, digest="", manifest={})
     rng = np.random.default_rng(0)
@@ -184,7 +186,7 @@ def write_golden(directory: Path) -> None:
 
 def golden_mismatch(directory: Path, release: Release) -> str | None:
     """Return in words where ``release`` answers otherwise than its golden rows say, or None."""
-    from modemap.estimators.state import load_state  # noqa: PLC0415
+    from modemap.estimators import load_state  # noqa: PLC0415
 
     _, expected = load_state(directory / GOLDEN, "golden")
     rows = expected.pop("X", np.empty((0, 0)))
@@ -225,35 +227,41 @@ def load_release(directory: Path, digest: str | None = None) -> Release:
 
 
 def _read_parts(directory: Path, digest: str, manifest: Mapping[str, Any]) -> Release:
-    from modemap.estimators.mixture import BayesianGaussianMixture  # noqa: PLC0415
-    from modemap.estimators.normalizer import ModeNormalizer  # noqa: PLC0415
-    from modemap.estimators.preparation import Preparation  # noqa: PLC0415
-    from modemap.estimators.som import SelfOrganizingMap  # noqa: PLC0415
-    from modemap.estimators.state import load_state  # noqa: PLC0415
+    from modemap.estimators import (  # noqa: PLC0415
+        BayesianGaussianMixture,
+        ModeNormalizer,
+        Preparation,
+        SelfOrganizingMap,
+    )
 
     preparation = Preparation.load(directory / "preparation.npz")
     som = SelfOrganizingMap.load(directory / "som.npz")
     mixture = BayesianGaussianMixture.load(directory / "mixture.npz")
     normalizer = ModeNormalizer.load(directory / "normalizer.npz")
-    layout = {"segments": ("int64", 1)}
-    _, segments = load_state(directory / "segments.npz", "segments", layout)
-    layout = {"log_likelihood": ("float64", 1)}
-    _, anomaly = load_state(directory / "anomaly.npz", "anomaly", layout)
-    sizes = {
-        "som.npz": (som.n_features_in_, len(preparation.columns)),
-        "mixture.npz": (mixture.n_features_in_, len(preparation.columns)),
-        "normalizer.npz": (normalizer.n_features_in_, len(preparation.columns)),
-        "segments.npz": (len(segments["segments"]), len(som.codebook_)),
-    }
-    for name, (found, expected) in sizes.items():
-        if found != expected:
-            _refuse(directory / name, f"must be of size {expected} as its fellows", found=found)
-    quantiles = anomaly["log_likelihood"]
-    if not len(quantiles) or np.any(np.diff(quantiles) < 0):
-        _refuse(directory / "anomaly.npz", "quantiles must ascend", found="others")
-    return Release(
-        digest, manifest, preparation, som, segments["segments"], mixture, normalizer, quantiles
-    )
+    for name, model in (("som", som), ("mixture", mixture), ("normalizer", normalizer)):
+        if model.n_features_in_ != len(preparation.columns):
+            rule = f"must be of {len(preparation.columns)} columns as the preparation"
+            _refuse(directory / f"{name}.npz", rule, found=model.n_features_in_)
+    segments = _read_vector(directory, "segments", "segments", np.int64)
+    if len(segments) != len(som.codebook_):
+        rule = f"must name the segments of {len(som.codebook_)} units"
+        _refuse(directory / "segments.npz", rule, found=len(segments))
+    anomaly = _read_vector(directory, "anomaly", "log_likelihood", np.float64)
+    if not len(anomaly) or not (np.diff(anomaly) >= 0).all():
+        _refuse(directory / "anomaly.npz", "must hold ascending quantiles", found=anomaly)
+    return Release(digest, manifest, preparation, som, segments, mixture, normalizer, anomaly)
+
+
+def _read_vector(directory: Path, kind: str, name: str, dtype: type) -> NDArray[Any]:
+    from modemap.estimators import load_state  # noqa: PLC0415
+
+    path = directory / f"{kind}.npz"
+    _, arrays = load_state(path, kind)
+    vector = arrays.get(name, np.empty(0))
+    if set(arrays) != {name} or vector.ndim != 1 or vector.dtype != dtype:
+        rule = f"must hold {name} alone, {dtype.__name__} in one dimension"
+        _refuse(path, rule, found={key: str(array.dtype) for key, array in arrays.items()})
+    return vector
 
 
 def files_digest(sha256: Mapping[str, str]) -> str:
