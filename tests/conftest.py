@@ -84,7 +84,9 @@ def make_release(rows):
         scaled = preparation.transform(rows)
         arguments = {"n_rows": 3, "n_columns": 3, "max_iter": 10, "random_state": 0}
         som = SelfOrganizingMap(**arguments | som_arguments).fit(scaled)
-        mixture = BayesianGaussianMixture(n_components, max_iter=500, random_state=0).fit(scaled)
+        mixture = BayesianGaussianMixture(
+            n_components=n_components, max_iter=500, random_state=0
+        ).fit(scaled)
         likelihood = mixture.score_samples(scaled) - preparation.log_jacobian_
         preparation.save(folder / "preparation.npz")
         som.save(folder / "som.npz")

@@ -67,8 +67,7 @@ def test_a_run_holds_params_metrics_plots_data_and_tags(store, training):
     assert run.data.params["n_rows"] == "2"
     assert run.data.params["nested.a"] == "1"
     assert run.data.metrics["train_som.quantization_error"] == 0.5
-    assert run.data.metrics["train_som.seconds"] >= 5
-    assert run.data.metrics["train_som.peak_memory_mib"] > 10
+    assert run.info.end_time - run.info.start_time >= 5000
     assert "train_som.stability" not in run.data.metrics
     assert run.data.tags["modemap.digest"] == model_digest(training().model)
     assert run.data.tags["modemap.commit"]
@@ -214,7 +213,6 @@ def test_a_model_without_a_run_gets_one(store, training):
 
     run = _get(store, run_id)
     assert run.data.tags["modemap.restored"] == "true"
-    assert "train_som.seconds" not in run.data.metrics
 
 
 def test_more_metrics_than_a_batch_holds_are_logged(store, training):

@@ -2,8 +2,6 @@
 
 import json
 import math
-import resource
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -157,8 +155,6 @@ def _log_numbers(client: "MlflowClient", run_id: str, model_id: str, run: Traini
 
     now = int(time.time() * 1000)
     final = numbers(run.metrics)
-    if run.started is not None:
-        final |= {"seconds": time.time() - run.started, "peak_memory_mib": _peak_memory_mib()}
     metrics = [
         Metric(f"{run.stage}.{name}", value, now, 0, model_id=model_id, run_id=run_id)
         for name, value in final.items()
@@ -171,8 +167,3 @@ def _log_numbers(client: "MlflowClient", run_id: str, model_id: str, run: Traini
         client.log_batch(run_id, params=params[start : start + PARAMS_A_BATCH])
     for start in range(0, len(metrics), METRICS_A_BATCH):
         client.log_batch(run_id, metrics=metrics[start : start + METRICS_A_BATCH])
-
-
-def _peak_memory_mib() -> float:
-    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
