@@ -2,6 +2,9 @@
 
 import subprocess
 from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
 
 from modemap.lifecycle.status import Champion
 
@@ -45,23 +48,33 @@ def closing_lines(root: Path, champion: Champion) -> list[str]:
 
 
 def other_processor_lines(root: Path) -> list[str]:
-    """Return one line if dvc.lock differs from the commit's though code and params do not."""
-    changed = _changed(root)
-    if changed and changed <= {"dvc.lock", *(f"reports/{p.name}" for p in root.glob("reports/*"))}:
-        return [
-            "note      dvc.lock and metrics differ from the commit's in their last digits: "
-            "this processor rounds otherwise"
-        ]
-    return []
+    """Return one line if the committed code, params and data gave other bytes on this processor."""
+    committed = _committed_lock(root)
+    lock = root / "dvc.lock"
+    if not committed or not lock.is_file() or lock.read_bytes() == committed:
+        return []
+    if _inputs(lock.read_bytes()) != _inputs(committed):
+        return []
+    said = "this processor rounds otherwise than the one that made the commit's dvc.lock"
+    return [f"note      {said}: it and the metrics differ in their last digits"]
 
 
-def _changed(root: Path) -> set[str]:
-    """Return the files that git calls changed; empty where git cannot answer."""
+def _committed_lock(root: Path) -> bytes:
     answer = subprocess.run(
-        ["git", "status", "--porcelain", "--untracked-files=no"],
-        cwd=root,
-        capture_output=True,
-        text=True,
-        check=False,
+        ["git", "show", "HEAD:./dvc.lock"], cwd=root, capture_output=True, check=False
     )
-    return {line[3:] for line in answer.stdout.splitlines()}
+    return answer.stdout
+
+
+def _inputs(lock: bytes) -> dict[str, Any]:
+    """Return what the stages of a lock ran on, without what stages made."""
+    stages = YAML(typ="safe").load(lock)["stages"]
+    made = {output["path"] for stage in stages.values() for output in stage.get("outs", ())}
+    return {
+        name: (
+            stage["cmd"],
+            stage.get("params"),
+            [dep for dep in stage.get("deps", ()) if dep["path"] not in made],
+        )
+        for name, stage in stages.items()
+    }
