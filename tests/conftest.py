@@ -1,7 +1,10 @@
 """What tests of every storey share."""
 
 import os
+import shutil
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 ALLOWED_SKIPS: frozenset[str] = frozenset()
@@ -20,3 +23,93 @@ def pytest_runtest_makereport(item):
     if report.skipped and item.nodeid not in ALLOWED_SKIPS:
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} skipped itself: {report.longrepr}"
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch):
+    """Hide from tests the tracking store and the flow run of whoever started them."""
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MODEMAP_FLOW_RUN"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory):
+    """Return a project folder with a fresh store: making the database takes seconds, once."""
+    from modemap.tracking import open_store
+
+    root = tmp_path_factory.mktemp("empty")
+    open_store(root, "flights")
+    return root
+
+
+@pytest.fixture
+def root(empty_store, tmp_path):
+    """Return a project folder with its own fresh tracking store."""
+    folder = tmp_path / "checkout"
+    folder.mkdir()
+    shutil.copytree(empty_store / "mlruns", folder / "mlruns")
+    return folder
+
+
+@pytest.fixture
+def store(root):
+    """Return the open store of ``root``."""
+    from modemap.tracking import open_store
+
+    return open_store(root, "flights")
+
+
+@pytest.fixture(scope="session")
+def rows():
+    """Return rows of two clumps in two columns: delay in minutes, distance in miles."""
+    rng = np.random.default_rng(0)
+    clumps = rng.normal([0, 500], [5, 50], (300, 2)), rng.normal([60, 2000], [15, 200], (200, 2))
+    return rng.permutation(np.round(np.concatenate(clumps), 1))
+
+
+@pytest.fixture(scope="session")
+def make_release(rows):
+    """Return a maker of tiny releases: ``make_release(folder, columns=…, **som_arguments)``."""
+    from modemap.estimators.mixture import BayesianGaussianMixture
+    from modemap.estimators.normalizer import ModeNormalizer
+    from modemap.estimators.preparation import Preparation
+    from modemap.estimators.segments import segment_units
+    from modemap.estimators.som import SelfOrganizingMap
+    from modemap.estimators.state import save_state
+    from modemap.release import write_golden, write_manifest
+
+    def make(folder, columns=("delay", "distance"), n_components=3, **som_arguments):
+        folder.mkdir(parents=True)
+        preparation = Preparation(list(columns), dict.fromkeys(columns, "drop")).fit(rows)
+        scaled = preparation.transform(rows)
+        arguments = {"n_rows": 3, "n_columns": 3, "max_iter": 10, "random_state": 0}
+        som = SelfOrganizingMap(**arguments | som_arguments).fit(scaled)
+        mixture = BayesianGaussianMixture(
+            n_components=n_components, max_iter=500, random_state=0
+        ).fit(scaled)
+        likelihood = mixture.score_samples(scaled) - preparation.log_jacobian_
+        preparation.save(folder / "preparation.npz")
+        som.save(folder / "som.npz")
+        segments = segment_units(som.codebook_, som.n_rows, som.n_columns, 2)
+        save_state(folder / "segments.npz", "segments", {}, {"segments": segments})
+        mixture.save(folder / "mixture.npz")
+        ModeNormalizer(3, random_state=0).fit(rows).save(folder / "normalizer.npz")
+        quantiles = np.quantile(likelihood, np.linspace(0, 1, 11))
+        save_state(folder / "anomaly.npz", "anomaly", {}, {"log_likelihood": quantiles})
+        write_golden(folder)
+        write_manifest(folder, columns=columns, params={"train_som": arguments | som_arguments})
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny_release(make_release, tmp_path_factory):
+    """Return a release that is only read."""
+    return make_release(tmp_path_factory.mktemp("tiny") / "release")
+
+
+@pytest.fixture
+def release(tiny_release, tmp_path):
+    """Return a release that a test may spoil."""
+    return Path(shutil.copytree(tiny_release, tmp_path / "release"))

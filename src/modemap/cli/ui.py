@@ -17,10 +17,9 @@ def ui(
 
     Example: modemap ui --mlflow-port 5001
     """
-    from modemap.tracking.store import open_store  # noqa: PLC0415
-
     from modemap.orchestration.servers import mlflow_server, prefect_server  # noqa: PLC0415
     from modemap.params import load_params  # noqa: PLC0415  # help stays fast
+    from modemap.tracking.store import open_store  # noqa: PLC0415
 
     root = Path.cwd()
     project = load_params().project

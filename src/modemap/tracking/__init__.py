@@ -1,0 +1,21 @@
+"""The record of what was trained and registered: runs, versions, lineage; all of it in MLflow."""
+
+from modemap.tracking.lineage import Lineage, read_lineage
+from modemap.tracking.registry import Registry, Version
+from modemap.tracking.runs import TrainingRun, ensure_run, find_run, log_training_run, model_digest
+from modemap.tracking.store import Store, open_store, store_exists
+
+__all__ = [
+    "Lineage",
+    "Registry",
+    "Store",
+    "TrainingRun",
+    "Version",
+    "ensure_run",
+    "find_run",
+    "log_training_run",
+    "model_digest",
+    "open_store",
+    "read_lineage",
+    "store_exists",
+]

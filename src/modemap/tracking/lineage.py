@@ -1,0 +1,115 @@
+"""What a result was made from: the commit, the data's hashes, the flow run, the package."""
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from modemap.errors import RegistryError
+
+__all__ = ["LINEAGE_FILES", "UNKNOWN", "Lineage", "package_version", "read_lineage", "read_lock"]
+
+UNKNOWN = "unknown"
+FLOW_RUN_VARIABLE = "MODEMAP_FLOW_RUN"
+LINEAGE_FILES = ("params.yaml", "dvc.yaml", "dvc.lock")
+GIT_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """Where a run or a version comes from; what cannot be known is ``unknown``."""
+
+    commit: str
+    dirty: str  # true, false or unknown
+    data: Mapping[str, str]  # path of a DVC output -> its md5
+    flow_run: str
+    package_version: str
+
+    def tags(self) -> dict[str, str]:
+        """Return it as MLflow tags."""
+        tags = {
+            "modemap.commit": self.commit,
+            "modemap.dirty": self.dirty,
+            "modemap.flow_run": self.flow_run,
+            "modemap.package_version": self.package_version,
+        }
+        return tags | {f"modemap.dvc.{path}": md5 for path, md5 in sorted(self.data.items())}
+
+
+def read_lineage(root: Path) -> Lineage:
+    """Return the lineage of what the checkout ``root`` holds now."""
+    data = _outputs(read_lock(root))
+    return Lineage(
+        commit=_git(root, "rev-parse", "HEAD") or UNKNOWN,
+        dirty=_dirty(root, made=["dvc.lock", "reports", *data]),
+        data=data,
+        flow_run=os.environ.get(FLOW_RUN_VARIABLE) or UNKNOWN,
+        package_version=package_version(),
+    )
+
+
+def read_lock(root: Path) -> dict[str, Any]:
+    """Return ``dvc.lock``, empty if there is none.
+
+    Raises
+    ------
+    RegistryError
+        If the file cannot be read as DVC writes it.
+    """
+    path = root / "dvc.lock"
+    try:
+        lock = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+        stages = lock["stages"]
+        for stage in stages.values():
+            for output in stage.get("outs", []):
+                output["path"], output["md5"]
+    except FileNotFoundError:
+        return {"stages": {}}
+    except (YAMLError, ValueError, KeyError, TypeError, AttributeError) as error:
+        found = str(error).splitlines()[0]
+        rule, hint = "must be DVC's lock file", "restore it with git, then run `dvc repro`"
+        raise RegistryError(path, rule, found=found, hint=hint) from None
+    return dict(lock)
+
+
+def _outputs(lock: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        str(output["path"]): str(output["md5"])
+        for stage in lock["stages"].values()
+        for output in stage.get("outs", [])
+    }
+
+
+def _dirty(root: Path, made: Sequence[str]) -> str:
+    """Tell whether code, params or configuration differ from the commit; ``made`` is left out."""
+    excluded = [f":(exclude,literal){path}" for path in made]
+    changes = _git(root, "status", "--porcelain", "--", ".", *excluded)
+    if changes is None:
+        return UNKNOWN
+    return "true" if changes else "false"
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    """Return what git prints, or None where there is no git, no repository or no commit."""
+    command = ["git", "--no-optional-locks", "-C", str(root), *arguments]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=GIT_SECONDS, check=False
+        )
+    except (FileNotFoundError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def package_version() -> str:
+    """Return the version of this package, or ``unknown`` where it runs uninstalled."""
+    try:
+        return version("modemap")
+    except PackageNotFoundError:
+        return UNKNOWN

@@ -1,0 +1,169 @@
+"""Training runs: one for each model that a training stage made, found again by its digest."""
+
+import json
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from modemap.files import sha256_file
+from modemap.release import files_digest
+from modemap.tracking._comparison import COMPARABLE, best_run, comparable_key, note
+from modemap.tracking._model import log_model
+from modemap.tracking._opened import close_abandoned, opened_run
+from modemap.tracking.lineage import UNKNOWN, read_lineage
+from modemap.tracking.store import Store
+
+if TYPE_CHECKING:
+    import numpy as np
+    from mlflow import MlflowClient
+    from numpy.typing import NDArray
+
+__all__ = ["TrainingRun", "ensure_run", "find_run", "log_training_run", "model_digest"]
+
+PREPARED = "data/prepared"
+METRICS_A_BATCH = 1000  # MLflow takes no more at once
+PARAMS_A_BATCH = 100
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """What a training stage tells about the model it made.
+
+    Parameters
+    ----------
+    stage : str
+        Name of the stage; metrics and the run are named after it.
+    model : Path
+        Directory with the model's files.
+    params : mapping
+        Settings of the stage; nested ones are logged with dotted names.
+    metrics : mapping
+        Final metrics by name. What is not a number is left out.
+    history : mapping, default={}
+        For each metric of the training itself, its value after every iteration.
+    plots : sequence of Path, default=()
+        Pictures to keep.
+    columns : sequence of str, default=()
+        Columns the model takes, in order.
+    outputs : mapping, default={}
+        What it answers: name and MLflow type (``long``, ``double``).
+    example : ndarray of shape (n_rows, n_columns) or None, default=None
+        A few rows to try it on.
+    started : float or None, default=None
+        ``time.time()`` at the start of the training; None means that it took place another time.
+    """
+
+    stage: str
+    model: Path
+    params: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    history: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    plots: Sequence[Path] = ()
+    columns: Sequence[str] = ()
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    example: "NDArray[np.float64] | None" = None
+    started: float | None = None
+
+
+def model_digest(model: Path) -> str:
+    """Return the digest of a model's files, the same wherever they lie."""
+    return files_digest({path.name: sha256_file(path) for path in sorted(model.iterdir())})
+
+
+def log_training_run(store: Store, run: TrainingRun) -> str:
+    """Log ``run`` and return its id; if that fails half way, it ends as failed or killed.
+
+    Raises
+    ------
+    RegistryError
+        If the store refuses.
+    """
+    digest = model_digest(run.model)
+    lineage = read_lineage(store.root)
+    data = lineage.data.get(PREPARED, UNKNOWN)
+    with store.asked() as client:
+        close_abandoned(store)
+        key = comparable_key(run.stage, run.metrics, run.params, run.columns, data)
+        tags = lineage.tags() | {
+            "mlflow.note.content": note(run.stage, run.metrics, best_run(store, run.stage, key)),
+            COMPARABLE: key,
+            "modemap.data": data,
+            "modemap.digest": digest,
+            "modemap.kind": "training",
+            "modemap.restored": str(run.started is None).lower(),
+            "modemap.stage": run.stage,
+        }
+        with opened_run(store, f"{run.stage}-{digest[:8]}", tags, run.started) as run_id:
+            _log_data(client, run_id, data)
+            for plot in run.plots:
+                client.log_artifact(run_id, str(plot), "plots")
+            model_id = log_model(client, store.experiment_id, run_id, run, digest)
+            _log_numbers(client, run_id, model_id, run)
+    return run_id
+
+
+def find_run(store: Store, stage: str, digest: str) -> str | None:
+    """Return the id of the newest finished run of ``stage`` that made the model ``digest``."""
+    where = (
+        f"tags.`modemap.digest` = '{digest}' AND tags.`modemap.stage` = '{stage}'"
+        " AND attributes.status = 'FINISHED'"
+    )
+    with store.asked() as client:
+        runs = client.search_runs([store.experiment_id], where, max_results=1)
+    return str(runs[0].info.run_id) if runs else None
+
+
+def ensure_run(store: Store, run: TrainingRun) -> str:
+    """Return the run of a model that may have come from DVC's cache; log one if there is none."""
+    return find_run(store, run.stage, model_digest(run.model)) or log_training_run(store, run)
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested mappings as one, with dotted names."""
+    result: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            result |= flat(value, f"{prefix}{name}.")
+        else:
+            result[f"{prefix}{name}"] = value
+    return result
+
+
+def numbers(values: Mapping[str, Any]) -> dict[str, float]:
+    """Return what is a finite number in ``values``, flat."""
+    return {
+        name: float(value)
+        for name, value in flat(values).items()
+        if isinstance(value, int | float) and math.isfinite(value)
+    }
+
+
+def _log_data(client: "MlflowClient", run_id: str, md5: str) -> None:
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    source = json.dumps({"path": PREPARED, "md5": md5})
+    data = Dataset(name=PREPARED, digest=md5[:36], source_type="dvc", source=source)
+    context = [InputTag("mlflow.data.context", "training")]
+    client.log_inputs(run_id, [DatasetInput(data, context)])
+
+
+def _log_numbers(client: "MlflowClient", run_id: str, model_id: str, run: TrainingRun) -> None:
+    from mlflow.entities import Metric, Param
+
+    now = int(time.time() * 1000)
+    final = numbers(run.metrics)
+    metrics = [
+        Metric(f"{run.stage}.{name}", value, now, 0, model_id=model_id, run_id=run_id)
+        for name, value in final.items()
+    ]
+    for name, values in run.history.items():
+        key = f"{run.stage}.iteration.{name}"
+        metrics += [Metric(key, float(value), now, step) for step, value in enumerate(values)]
+    params = [Param(name, str(value)) for name, value in flat(run.params).items()]
+    for start in range(0, len(params), PARAMS_A_BATCH):
+        client.log_batch(run_id, params=params[start : start + PARAMS_A_BATCH])
+    for start in range(0, len(metrics), METRICS_A_BATCH):
+        client.log_batch(run_id, metrics=metrics[start : start + METRICS_A_BATCH])
