@@ -1,14 +1,14 @@
 """The contract over batches: each by itself, and all at once."""
 
+from pathlib import Path
+
 import pytest
 
+from modemap.data.batches import write_batches
 from modemap.data.contract import check_contract
 from modemap.data.flights import packaged_months
 from modemap.data.suite import read_suite
-from modemap.data.batches import write_batches
 from modemap.errors import DataError
-
-from pathlib import Path
 
 pytestmark = pytest.mark.workflow
 

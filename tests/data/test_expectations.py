@@ -55,55 +55,48 @@ def test_a_broken_rule_says_which_rows_broke_it(judge):
 
 
 EMPTY = {"x": pa.array([None, None], pa.int64()), "y": [1, 2]}
+NO_ROWS = {"x": _integers()}
+ROWS = {"x": [1, 2], "y": [1, 2]}
+
+
+def _rule(kind, *kwargs):
+    return f"type: expect_{kind}, kwargs: {{{', '.join(kwargs)}}}"
+
+
 VACUOUS = {
     "all-null column": (EMPTY, X_POSITIVE),
-    "all-null unique": (EMPTY, "type: expect_column_values_to_be_unique, kwargs: {column: x}"),
-    "all-null type": (
-        EMPTY,
-        "type: expect_column_values_to_be_of_type, kwargs: {column: x, type_: int64}",
-    ),
-    "all-null mean": (
-        EMPTY,
-        "type: expect_column_mean_to_be_between, kwargs: {column: x, min_value: 0}",
-    ),
+    "all-null unique": (EMPTY, _rule("column_values_to_be_unique", "column: x")),
+    "all-null type": (EMPTY, _rule("column_values_to_be_of_type", "column: x", "type_: int64")),
+    "all-null mean": (EMPTY, _rule("column_mean_to_be_between", "column: x", "min_value: 0")),
     "all-null distinct values": (
         EMPTY,
-        "type: expect_column_distinct_values_to_be_in_set, kwargs: {column: x, value_set: [1]}",
+        _rule("column_distinct_values_to_be_in_set", "column: x", "value_set: [1]"),
     ),
     "all-null pair": (
         EMPTY,
-        "type: expect_column_pair_values_a_to_be_greater_than_b, kwargs: {column_A: x, "
-        "column_B: y, ignore_row_if: either_value_is_missing}",
+        _rule(
+            "column_pair_values_a_to_be_greater_than_b",
+            "column_A: x",
+            "column_B: y",
+            "ignore_row_if: either_value_is_missing",
+        ),
     ),
     "all-null compound": (
         {"x": EMPTY["x"], "y": EMPTY["x"]},
-        "type: expect_compound_columns_to_be_unique, kwargs: {column_list: [x, y]}",
+        _rule("compound_columns_to_be_unique", "column_list: [x, y]"),
     ),
-    "zero rows": ({"x": _integers()}, X_POSITIVE),
-    "zero rows not null": (
-        {"x": _integers()},
-        "type: expect_column_values_to_not_be_null, kwargs: {column: x}",
-    ),
-    "zero rows columns": (
-        {"x": _integers()},
-        "type: expect_table_columns_to_match_set, kwargs: {column_set: [x]}",
-    ),
-    "zero rows counted": (
-        {"x": _integers()},
-        "type: expect_table_row_count_to_be_between, kwargs: {min_value: 0}",
-    ),
-    "condition": (
-        {"x": [1, 2], "y": [1, 2]},
-        f"type: expect_column_values_to_not_be_null, kwargs: {{column: x, {WHERE_Y_IS_LARGE}}}",
-    ),
+    "zero rows": (NO_ROWS, X_POSITIVE),
+    "zero rows not null": (NO_ROWS, _rule("column_values_to_not_be_null", "column: x")),
+    "zero rows columns": (NO_ROWS, _rule("table_columns_to_match_set", "column_set: [x]")),
+    "zero rows counted": (NO_ROWS, _rule("table_row_count_to_be_between", "min_value: 0")),
+    "condition": (ROWS, _rule("column_values_to_not_be_null", "column: x", WHERE_Y_IS_LARGE)),
     "condition on a mean": (
-        {"x": [1, 2], "y": [1, 2]},
-        "type: expect_column_mean_to_be_between, "
-        f"kwargs: {{column: x, min_value: 0, {WHERE_Y_IS_LARGE}}}",
+        ROWS,
+        _rule("column_mean_to_be_between", "column: x", "min_value: 0", WHERE_Y_IS_LARGE),
     ),
     "condition on a count": (
-        {"x": [1, 2], "y": [1, 2]},
-        f"type: expect_table_row_count_to_be_between, kwargs: {{min_value: 0, {WHERE_Y_IS_LARGE}}}",
+        ROWS,
+        _rule("table_row_count_to_be_between", "min_value: 0", WHERE_Y_IS_LARGE),
     ),
 }
 
@@ -121,14 +114,10 @@ MAY_BE_EMPTY_AND_STILL_BROKEN = {
     "values": ({"x": [-1]}, X_POSITIVE),
     "a share of nothing": (
         EMPTY,
-        "type: expect_column_proportion_of_non_null_values_to_be_between, "
-        "kwargs: {column: x, min_value: 1}",
+        _rule("column_proportion_of_non_null_values_to_be_between", "column: x", "min_value: 1"),
     ),
-    "rows": (
-        {"x": _integers()},
-        "type: expect_table_row_count_to_be_between, kwargs: {min_value: 1}",
-    ),
-    "a column": ({"x": _integers()}, "type: expect_column_to_exist, kwargs: {column: z}"),
+    "rows": (NO_ROWS, _rule("table_row_count_to_be_between", "min_value: 1")),
+    "a column": (NO_ROWS, _rule("column_to_exist", "column: z")),
 }
 
 
@@ -200,7 +189,7 @@ def test_an_observed_nan_has_failed(judge):
     """The deviation of one value is no number, and no number is within bounds."""
     outcome = judge(
         {"x": [1.5]}, "type: expect_column_stdev_to_be_between, kwargs: {column: x, min_value: 0}"
-    )  # noqa: E501
+    )
 
     assert outcome.failure == "broken"
     assert outcome.observed is None

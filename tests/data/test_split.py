@@ -16,7 +16,7 @@ PROMISED = [5836306151339961683, 11210617001693896660, 8061618708882542323]
 
 @pytest.fixture
 def table():
-    """Return a thousand rows with a key of a time, a code and a number, and missing values in it."""
+    """Return rows whose key is a time, a code and a number, some of them missing."""
     rng = np.random.default_rng(0)
     hours = rng.integers(0, 10**6, 1000)
     codes = rng.choice(["UA", "AA", "Größe", ""], 1000)
