@@ -195,6 +195,19 @@ def test_an_observed_nan_has_failed(judge):
     assert outcome.observed is None
 
 
+@pytest.mark.parametrize("observed", [float("nan"), {"values": [0.0, float("nan")]}])
+def test_a_nan_fails_even_where_great_expectations_lets_it_pass(judge, monkeypatch, observed):
+    """Comparisons with NaN go wrong quietly, so an observed one is looked for by itself."""
+    import great_expectations.expectations as gxe  # takes seconds
+
+    answer = {"success": True, "result": {"observed_value": observed}}
+    monkeypatch.setattr(gxe.ExpectColumnMeanToBeBetween, "_validate", lambda *_, **__: answer)
+
+    outcome = judge({"x": [1.5]}, _rule("column_mean_to_be_between", "column: x", "min_value: 0"))
+
+    assert outcome.failure == "broken"
+
+
 def test_infinite_values_break_bounds_and_stay_out_of_the_report(judge):
     """JSON knows no infinity, so it is shown as null."""
     outcome = judge(
