@@ -1,6 +1,7 @@
 """What the gate judges by: read from the registered version, measured on verified copies."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -36,22 +37,18 @@ def collect_evidence(
     What cannot be read is None or told in words: it is for the rules to refuse.
     """
     papers = _read_papers(registry, version, folder / "papers")
-    release = folder / "candidate" / "release"
-    failure, costs = None, {}
-    try:
-        release = registry.download(version, _made(folder / "candidate"))
-        report = load_cleanly(release, version.digest)
-        costs = {name: float(cost) for name, cost in report.items() if name != "digest"}
-    except ModemapError as error:
-        failure = _one_line(error)
     manifest = papers.get(RAW_MANIFEST)
+    with ThreadPoolExecutor(1) as beside:  # another process loads while this one measures
+        loading = beside.submit(_load, registry, version, folder / "loaded")
+        comparison = _compare(registry, version, head, folder)
+        failure, costs = loading.result()
     evidence = Evidence(
         digest=version.digest,
         evaluation=papers.get(EVALUATION),
         validation=papers.get(VALIDATION),
         batches=_digests(manifest) if manifest else None,
         load_failure=failure,
-        comparison=_compare(registry, version, head, release=release, folder=folder),
+        comparison=comparison,
         accept_change=accept_change,
         params=params,
     )
@@ -79,17 +76,28 @@ def _digests(manifest: Mapping[str, Any]) -> list[str] | None:
     return [str(batch.get("digest")) for batch in batches if isinstance(batch, dict)]
 
 
+def _load(
+    registry: Registry, version: Version, folder: Path
+) -> tuple[str | None, dict[str, float]]:
+    """Return why the version does not load in a clean process, or None and what it took."""
+    try:
+        release = registry.download(version, _made(folder))
+        report = load_cleanly(release, version.digest)
+    except ModemapError as error:
+        return _one_line(error), {}
+    return None, {name: float(cost) for name, cost in report.items() if name != "digest"}
+
+
 def _compare(
-    registry: Registry, version: Version, head: Head, *, release: Path, folder: Path
+    registry: Registry, version: Version, head: Head, folder: Path
 ) -> Comparison | str | None:
     """Measure candidate and champion on the test rows; return in words why that failed."""
     if head.champion is None:
         return None
     try:
-        champion = registry.get(head.champion)
-        digest = head.entry["digest"]
-        theirs = registry.download(champion, _made(folder / "champion"))
-        ours, other = load_release(release, version.digest), load_release(theirs, digest)
+        ours = load_release(registry.download(version, _made(folder / "ours")), version.digest)
+        champion = registry.download(registry.get(head.champion), _made(folder / "champion"))
+        other = load_release(champion, head.entry["digest"])
         rows = registry.store.root / TEST_ROWS
         return Comparison(head.champion, _measure(rows, ours), _measure(rows, other))
     except (ModemapError, OSError, LookupError, ValueError) as error:

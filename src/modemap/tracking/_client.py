@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 __all__ = ["connect", "error_code", "explained", "refuse"]
 
-QUIET = {"DO_NOT_TRACK": "true", "MLFLOW_DISABLE_TELEMETRY": "true"}
+QUIET = {
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+}
 BOUNDED = {  # a dead server is told in seconds, not after MLflow's four minutes
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
@@ -33,7 +37,7 @@ def connect(uri: str) -> "MlflowClient":
 
 
 def _set_up() -> None:
-    """Import MLflow without telemetry, long waits and its own account of database errors."""
+    """Import MLflow without telemetry, bars, long waits and its own account of errors."""
     os.environ.update(QUIET)
     for name, value in BOUNDED.items():
         os.environ.setdefault(name, value)

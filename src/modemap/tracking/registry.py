@@ -188,6 +188,7 @@ class Registry:
         record = canonical_json(dict(verdict))
         sha256 = hashlib.sha256(record).hexdigest()
         summary = {
+            "accepted_change": verdict["accepted_change"],
             "digest": verdict["digest"],
             "head": head,
             "passed": verdict["passed"],

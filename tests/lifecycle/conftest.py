@@ -1,0 +1,152 @@
+"""A project as it is after `dvc repro`, made of tiny models in no time."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from modemap.errors import ReleaseError
+from modemap.files import read_json, write_json
+from modemap.lifecycle.gate import gate
+from modemap.lifecycle.lock import dvc_md5
+from modemap.lifecycle.promote import promote
+from modemap.lifecycle.register import register
+from modemap.release import golden_mismatch, load_release, release_digest
+
+CHECKOUT = Path(__file__).parents[2]
+BATCH = "ab" * 32
+STAGES = {  # stage: (inputs, outputs)
+    "ingest": ((), ("data/raw",)),
+    "validate": (("data/raw",), ("reports/validate.json",)),
+    "prepare": (("data/raw", "reports/validate.json"), ("data/prepared",)),
+    "evaluate": (("data/prepared",), ("models/release", "reports/evaluate.json")),
+}
+METRICS = {
+    "quantization_error": 0.5,
+    "topographic_error": 0.1,
+    "dead_unit_share": 0.0,
+    "stability": 0.9,
+    "log_likelihood": -9.0,
+    "calibration": 0.02,
+    "round_trip_error": 0.0,
+    "n_units": 9,
+    "n_rows": 500,
+    "calibration_by_column": {"delay": 0.01, "distance": 0.02},
+}
+
+
+class Project:
+    """A folder in which `dvc repro` seems to have just ended."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def install(self, release: Path, **metrics: object) -> str:
+        """Put ``release`` where evaluate leaves it, with its evaluation; return its digest."""
+        target = self.root / "models" / "release"
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(release, target)
+        digest = release_digest(target)
+        evaluation = METRICS | {"release_digest": digest} | metrics
+        write_json(self.root / "reports" / "evaluate.json", evaluation)
+        for stage in ("train_som", "train_mixture"):
+            report = {"quantization_error": 0.4, "log_likelihood": -9.1, "n_units": 9}
+            write_json(self.root / "reports" / f"{stage}.json", report)
+        self.lock()
+        return digest
+
+    def lock(self) -> None:
+        """Write dvc.lock as if the graph had just been run."""
+        text = "schema: '2.0'\nstages:\n"
+        for stage, sides in STAGES.items():
+            text += f"  {stage}:\n    cmd: python -m modemap.stages.{stage}\n"
+            for side, paths in zip(("deps", "outs"), sides, strict=True):
+                text += f"    {side}:\n" if paths else ""
+                for path in paths:
+                    text += f"    - path: {path}\n      md5: {dvc_md5(self.root / path)}\n"
+        (self.root / "dvc.lock").write_text(text)
+
+    def read(self, path: str) -> dict:
+        """Return a JSON file of the folder."""
+        return dict(read_json(self.root / path))
+
+    def write(self, path: str, value: object) -> None:
+        """Replace a JSON file of the folder and have it locked."""
+        write_json(self.root / path, value)
+        self.lock()
+
+
+@pytest.fixture
+def in_process(monkeypatch):
+    """Load releases in this process: for tests of anything but the clean process."""
+
+    def load(directory, digest):
+        release = load_release(directory, digest)
+        if mismatch := golden_mismatch(directory, release):
+            raise ReleaseError(directory, "must answer", found=mismatch, hint="")
+        return {"digest": digest, "load_seconds": 0.1}
+
+    monkeypatch.setattr("modemap.lifecycle.evidence.load_cleanly", load)
+
+
+@pytest.fixture(scope="session")
+def evaluated(empty_store, rows, tiny_release, tmp_path_factory):
+    """Return a project with a release that deserves to be promoted, for others to copy."""
+    root = tmp_path_factory.mktemp("evaluated") / "checkout"
+    shutil.copytree(empty_store / "mlruns", root / "mlruns")
+    params = (CHECKOUT / "params.yaml").read_text()
+    (root / "params.yaml").write_text(params.replace("project: modemap", "project: flights"))
+    write_json(
+        root / "data" / "raw" / "manifest.json",
+        {"format": 1, "batches": [{"digest": BATCH, "rows": 500}], "excluded": []},
+    )
+    results = [{"type": "expect_column_to_exist", "success": True, "failure": None}]
+    judgements = [
+        {"digest": BATCH, "source": "flights", "rows": 500, "results": results},
+        {"digest": None, "source": None, "rows": 500, "results": results},
+    ]
+    write_json(root / "reports" / "validate.json", {"batches": 1, "judgements": judgements})
+    columns = {"key": np.arange(len(rows)), "delay": rows[:, 0], "distance": rows[:, 1]}
+    (root / "data" / "prepared").mkdir()
+    pq.write_table(pa.table(columns), root / "data" / "prepared" / "test.parquet")
+    project = Project(root)
+    project.install(tiny_release)
+    return project
+
+
+@pytest.fixture
+def project(evaluated, tmp_path):
+    """Return a project in which nothing is registered yet."""
+    return Project(shutil.copytree(evaluated.root, tmp_path / "checkout"))
+
+
+@pytest.fixture(scope="session")
+def after_promotion(evaluated, tmp_path_factory):
+    """Return a project whose champion is version 1, for others to copy."""
+    base = tmp_path_factory.mktemp("promoted") / "checkout"
+    project = Project(shutil.copytree(evaluated.root, base))
+    register(project.root)
+    gate(project.root).require()
+    promote(project.root)
+    return project
+
+
+@pytest.fixture
+def promoted(after_promotion, tmp_path):
+    """Return a project whose tiny release is the champion, in a folder of its own."""
+    return Project(shutil.copytree(after_promotion.root, tmp_path / "checkout"))
+
+
+@pytest.fixture(scope="session")
+def releases(make_release, tmp_path_factory):
+    """Return releases beside the tiny one: better, worse and other ones."""
+    folder = tmp_path_factory.mktemp("releases")
+    return {
+        "longer trained": make_release(folder / "longer", max_iter=30),
+        "bad map": make_release(folder / "map", max_iter=1, radius=(3.0, 3.0)),
+        "bad mixture": make_release(folder / "mixture", n_components=1),
+        "larger map": make_release(folder / "larger", n_rows=4),
+    }

@@ -1,0 +1,229 @@
+"""The gate judges the registered version on verified copies and keeps its verdict."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from modemap.errors import GateRefusedError, RegistryError, ReleaseError
+from modemap.files import read_json
+from modemap.lifecycle import clean_load
+from modemap.lifecycle.gate import gate
+from modemap.lifecycle.promote import promote
+from modemap.lifecycle.register import register
+from modemap.lifecycle.status import status
+from modemap.release import release_digest, write_manifest
+from modemap.tracking import Registry, open_store
+
+pytestmark = pytest.mark.workflow
+
+
+def _stopped_by(verdict):
+    return [result.rule for result in verdict.refusals]
+
+
+def _candidate(project, release, **metrics):
+    project.install(release, **metrics)
+    return register(project.root)
+
+
+def test_a_first_good_release_passes(project):
+    """Nothing stops a sound release where there is no champion yet."""
+    version = register(project.root)
+
+    verdict = gate(project.root)
+
+    verdict.require()
+    assert (verdict.version, verdict.digest, verdict.champion) == (1, version.digest, None)
+
+
+def test_the_verdict_is_kept_on_the_version(project):
+    """Tag and artifact tell later what was found, rule by rule."""
+    store = open_store(project.root, "flights")
+    version = register(project.root)
+    verdict = gate(project.root)
+
+    kept = Registry(store).get(version.number).verdict
+    assert (kept["passed"], kept["digest"], kept["head"]) == (True, version.digest, 0)
+    path = store.client.download_artifacts(version.run_id, f"gate/{kept['sha256'][:16]}.json")
+    record = read_json(Path(path))
+    assert [result["rule"] for result in record["results"]] == [r.rule for r in verdict.results]
+    assert Registry(store).metrics(version)["release.load_seconds"] > 0
+
+
+@pytest.mark.usefixtures("in_process")
+def test_a_better_release_passes_against_the_champion(promoted, releases):
+    """A longer trained map of equal size is let through."""
+    _candidate(promoted, releases["longer trained"])
+
+    verdict = gate(promoted.root)
+
+    assert verdict.passed
+    assert verdict.champion == 1
+
+
+@pytest.mark.usefixtures("in_process")
+@pytest.mark.parametrize(
+    ("release", "rule"),
+    [
+        ("bad map", "quantization_error"),
+        ("bad mixture", "log_likelihood"),
+        ("larger map", "comparable"),
+    ],
+)
+def test_a_release_worse_than_the_champion_is_stopped(promoted, releases, release, rule):
+    """Whatever its own report claims, both are measured on the same rows."""
+    _candidate(promoted, releases[release], quantization_error=0.0, log_likelihood=0.0)
+
+    verdict = gate(promoted.root)
+
+    assert _stopped_by(verdict) == [rule]
+    with pytest.raises(GateRefusedError, match=rule) as caught:
+        verdict.require()
+    assert caught.value.exit_code == 6
+    with pytest.raises(GateRefusedError, match="a refusal"):
+        promote(promoted.root, 2)
+    assert status(promoted.root).version == 1
+
+
+@pytest.mark.usefixtures("in_process")
+def test_an_accepted_change_passes_and_is_kept(promoted, releases):
+    """The reason goes from the gate into the history."""
+    _candidate(promoted, releases["larger map"])
+
+    gate(promoted.root, accept_change="we need more units").require()
+    promote(promoted.root)
+
+    assert status(promoted.root).version == 2
+    assert "we need more units" in status(promoted.root).why
+
+
+@pytest.mark.usefixtures("in_process")
+def test_broken_data_stop_a_release(project):
+    """A contract that was broken, by the report itself, is told."""
+    report = project.read("reports/validate.json")
+    report["judgements"][0]["results"] = [{"type": "expect_x", "success": False}]
+    project.write("reports/validate.json", report)
+    register(project.root)
+
+    assert _stopped_by(gate(project.root)) == ["contract"]
+
+
+@pytest.mark.usefixtures("in_process")
+@pytest.mark.parametrize("path", ["data/raw/manifest.json", "reports/evaluate.json"])
+def test_evidence_that_is_missing_stops_a_release(project, path):
+    """What the version does not hold cannot be checked, and so has failed."""
+    version = register(project.root)
+    folder = project.root / "mlruns" / "artifacts" / version.run_id / "artifacts" / "evidence"
+    name = {"data/raw/manifest.json": "raw_manifest.json"}.get(path, "evaluate.json")
+    (folder / name).write_text("{")
+
+    assert not gate(project.root).passed
+
+
+@pytest.mark.usefixtures("in_process")
+def test_a_metric_that_is_null_stops_a_release(project, tiny_release):
+    """Evaluate says null for what it could not compute."""
+    _candidate(project, tiny_release, stability=None)
+
+    assert _stopped_by(gate(project.root)) == ["metrics"]
+
+
+def test_a_damaged_release_is_stopped(project):
+    """A byte that changed in the store after registration is found."""
+    version = register(project.root)
+    artifacts = project.root / "mlruns" / "artifacts" / version.run_id / "artifacts"
+    path = artifacts / "release" / "som.npz"
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+
+    assert _stopped_by(gate(project.root)) == ["loads"]
+
+
+def test_a_release_that_was_removed_is_stopped(project):
+    """A version without files does not load."""
+    version = register(project.root)
+    shutil.rmtree(project.root / "mlruns" / "artifacts" / version.run_id)
+
+    assert "loads" in _stopped_by(gate(project.root))
+
+
+def test_a_release_that_answers_otherwise_is_stopped(project, release, releases):
+    """Files that are whole and load, but do not repeat their golden rows, are found."""
+    shutil.copy(releases["bad map"] / "som.npz", release / "som.npz")
+    (release / "manifest.json").unlink()
+    write_manifest(release, columns=["delay", "distance"], params={})
+    _candidate(project, release)
+
+    verdict = gate(project.root)
+
+    assert _stopped_by(verdict) == ["loads"]
+    assert "units of row" in verdict.refusals[0].why
+
+
+@pytest.mark.usefixtures("in_process")
+def test_a_damaged_champion_stops_the_comparison(promoted, releases):
+    """A champion that cannot be measured does not let the next one through."""
+    champion = Registry(open_store(promoted.root, "flights")).get(1)
+    artifacts = promoted.root / "mlruns" / "artifacts" / champion.run_id / "artifacts"
+    (artifacts / "release" / "som.npz").unlink()
+    _candidate(promoted, releases["longer trained"])
+
+    assert _stopped_by(gate(promoted.root)) == ["comparable"]
+
+
+@pytest.mark.usefixtures("in_process")
+def test_missing_test_rows_stop_the_comparison(promoted, releases):
+    """Without rows to compare on nothing is compared, and nothing passes."""
+    _candidate(promoted, releases["longer trained"])
+    (promoted.root / "data" / "prepared" / "test.parquet").unlink()
+
+    verdict = gate(promoted.root)
+
+    assert _stopped_by(verdict) == ["comparable"]
+    assert "test.parquet" in verdict.refusals[0].why
+
+
+def test_judging_the_champion_again_passes(promoted):
+    """It is not worse than itself."""
+    verdict = gate(promoted.root)
+
+    assert verdict.passed
+    assert verdict.champion == verdict.version == 1
+
+
+def test_a_version_that_does_not_exist_is_told(project):
+    """The message names the versions there are."""
+    register(project.root)
+
+    with pytest.raises(RegistryError, match="version 7 must be registered") as caught:
+        gate(project.root, 7)
+
+    assert caught.value.found == "versions: 1"
+
+
+def test_a_release_that_never_answers_is_stopped_in_time(release):
+    """Loading is given up after a while."""
+    with pytest.raises(ReleaseError, match=r"no answer within 0\.01 s"):
+        clean_load.load_cleanly(release, release_digest(release), seconds=0.01)
+
+
+@pytest.mark.parametrize("printed", ["", "fine", "[]", '{"digest": "another"}'])
+def test_only_the_promised_report_counts_as_an_answer(release, monkeypatch, tmp_path, printed):
+    """A process that ends well without the report of this digest has not loaded it."""
+    fake = tmp_path / "python"
+    fake.write_text(f"#!/bin/sh\necho '{printed}'\n")
+    fake.chmod(0o755)
+    monkeypatch.setattr(clean_load.sys, "executable", str(fake))
+
+    with pytest.raises(ReleaseError, match=r"a report on|no report but"):
+        clean_load.load_cleanly(release, release_digest(release))
+
+
+def test_the_clean_process_does_not_see_the_current_folder(release, tmp_path, monkeypatch):
+    """A module in the project's folder does not stand in for one of ours."""
+    (tmp_path / "json.py").write_text("raise SystemExit(3)")
+    monkeypatch.chdir(tmp_path)
+
+    report = clean_load.load_cleanly(release, release_digest(release))
+
+    assert report["digest"] == release_digest(release)
