@@ -88,7 +88,7 @@ def text_with(browser, url: str, *expected: str) -> str:
     browser.get(url)
 
     def complete(driver):
-        text = driver.find_element(By.TAG_NAME, "body").text
+        text = " ".join(driver.find_element(By.TAG_NAME, "body").text.split())
         return text if all(part in text for part in expected) else False
 
     return WebDriverWait(browser, PATIENCE_SECONDS).until(complete, f"{url}: no {expected}")
@@ -118,7 +118,7 @@ def test_prefect_shows_the_run_with_its_stages(addresses, browser, experimented)
 def test_mlflow_compares_two_maps(addresses, browser, experimented):
     """Two runs side by side: their sizes, and errors that a person can weigh."""
     url = addresses["MLflow"]
-    text_with(browser, url, "train_som-", "train_mixture-", "release-", "4\nmatching runs")
+    text_with(browser, url, "train_som-", "train_mixture-", "release-", "4 matching runs")
     keep_picture(browser, "mlflow-runs.png")
     listed = experimented.succeed(sys.executable, "-c", LIST_MAPS).split()
     server, experiment = re.match(r"(.*)/#/experiments/(\d+)/", url).groups()
