@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 __all__ = ["write_page"]
 
@@ -16,16 +17,19 @@ def write_page(results: Path, page: Path) -> None:
     parts = [HEAD]
     for path in sorted(results.glob("*.json")):
         document = json.loads(path.read_text())
-        on = document["machine"]
+        on, commit = document["machine"], document["commit"][:12]
+        memory = f"{on['cores']} cores, {on['memory_gib']} GiB"
+        parts.append(f"\n## {document['suite']}\n\n{on['cpu']}, {memory}, ")
+        parts.append(f"Python {on['python']}, commit `{commit}`.\n\n")
         parts.append(
-            f"\n## {document['suite']}\n\n{on['cpu']}, {on['cores']} cores, "
-            f"{on['memory_gib']} GiB, Python {on['python']}, commit `{document['commit'][:12]}`.\n\n"
             "| work | measured | bar | holds | every repetition |\n|---|---|---|---|---|\n"
         )
-        for bar in document["bars"]:
-            repetitions = ", ".join(f"{value:.2f}" for value in bar["repetitions"])
-            parts.append(
-                f"| {bar['work']} | {bar['value']:.2f} {bar['unit']} "
-                f"| ≤ {bar['limit']:g} {bar['unit']} | {'yes' if bar['holds'] else '**no**'} | {repetitions} |\n"
-            )
+        parts.extend(map(_row, document["bars"]))
     page.write_text("".join(parts))
+
+
+def _row(bar: dict[str, Any]) -> str:
+    holds = "yes" if bar["holds"] else "**no**"
+    repetitions = ", ".join(f"{value:.2f}" for value in bar["repetitions"])
+    measured = f"{bar['value']:.2f} {bar['unit']} | ≤ {bar['limit']:g} {bar['unit']}"
+    return f"| {bar['work']} | {measured} | {holds} | {repetitions} |\n"

@@ -83,12 +83,22 @@ def promoted(tmp_path_factory):
     return project
 
 
+@pytest.fixture(scope="session")
+def promoted_copy(promoted):
+    """Return a function that copies the promoted project into another folder, as a move does."""
+
+    def copy(folder: Path) -> Project:
+        shutil.copytree(promoted.root, folder / "moved", symlinks=True)
+        (folder / "home").mkdir()
+        return Project(folder / "moved", folder / "home")
+
+    return copy
+
+
 @pytest.fixture
-def copied(promoted, tmp_path):
-    """Copy the promoted project in another folder, as a moved checkout is."""
-    shutil.copytree(promoted.root, tmp_path / "moved", symlinks=True)
-    (tmp_path / "home").mkdir()
-    return Project(tmp_path / "moved", tmp_path / "home")
+def copied(promoted_copy, tmp_path):
+    """Copy the promoted project for a test that changes it."""
+    return promoted_copy(tmp_path)
 
 
 @pytest.fixture

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from modemap.data.batches import Batch, read_batch, read_manifest
 from modemap.data.split import row_hashes
 from modemap.errors import DataError
+from modemap.estimators.checks import LARGEST
 
-__all__ = ["SelectedRows", "check_some_value", "select_rows"]
+__all__ = ["SelectedRows", "select_rows"]
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ def select_rows(directory: Path, key: Sequence[str], columns: Mapping[str, str])
     Raises
     ------
     DataError
-        If a column is absent, not numeric, infinite somewhere, missing everywhere, or missing
-        where its policy allows nothing to be missing.
+        If a column is absent, not numeric, infinite or nearly so somewhere, missing everywhere, or
+        missing where its policy allows nothing to be missing.
     """
     keys, blocks, hashes = [], [], []
     for batch in read_manifest(directory).batches:
@@ -48,18 +49,17 @@ def select_rows(directory: Path, key: Sequence[str], columns: Mapping[str, str])
             np.column_stack([place.numbers(name, table, columns[name]) for name in columns])
         )
     X = np.concatenate(blocks)
-    check_some_value(X, columns, f"the {len(X)} rows of {directory}")
+    _check_some_value(directory, X, columns)
     return SelectedRows(pa.concat_tables(keys), X, np.concatenate(hashes))
 
 
-def check_some_value(X: NDArray[np.float64], columns: Iterable[str], rows: str) -> None:
-    """Refuse ``X`` if a column is missing in all of its ``rows``, as the message calls them."""
+def _check_some_value(directory: Path, X: NDArray[np.float64], columns: Iterable[str]) -> None:
     for name, values in zip(columns, X.T, strict=True):
         if np.isnan(values).all():
             raise DataError(
-                f"column `{name}`",
+                f"{directory}: column `{name}`",
                 "must hold at least one value",
-                found=f"missing in all of {rows}",
+                found=f"missing in all of {len(values)} rows",
                 hint="take it out of prepare.columns, or mend the source",
             )
 
@@ -93,7 +93,8 @@ class _Place:
                 hint="take it out of prepare.columns",
             )
         values = np.asarray(table[name].cast(pa.float64(), safe=False).to_numpy())
-        self._check_none(np.isinf(values), name, table, "must be finite", "infinite")
+        too_large = np.abs(values) > LARGEST
+        self._check_none(too_large, name, table, f"must not exceed {LARGEST:g}", "larger")
         if missing == "error":
             rule = "must not be missing, since prepare.columns says `error`"
             self._check_none(np.isnan(values), name, table, rule, "missing")

@@ -11,7 +11,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from modemap.errors import DataError
-from modemap.estimators.checks import check_choice, check_magnitude
+from modemap.estimators.checks import LARGEST, check_choice, check_magnitude
 from modemap.estimators.saving import model_from, params_of, require, require_arrays
 from modemap.estimators.state import load_state, reading, save_state
 from modemap.kernels import FloatArray
@@ -44,7 +44,8 @@ class Preparation(BaseEstimator):
     center_ : ndarray of shape (n_columns,)
         Medians.
     scale_ : ndarray of shape (n_columns,)
-        Interquartile range / 1.349, the standard deviation where that is 0, 1 if both are.
+        Interquartile range / 1.349, the standard deviation where that is 0, 1 where all values
+        are equal.
     fill_ : ndarray of shape (n_columns,)
         What replaces missing values: the medians.
     log_jacobian_ : float
@@ -85,7 +86,7 @@ class Preparation(BaseEstimator):
         is_constant = np.nanmin(kept, axis=0) == np.nanmax(kept, axis=0)
         scale = np.where(high > low, (high - low) / NORMAL_IQR, spread)
         self.center_: FloatArray = center
-        self.scale_: FloatArray = np.where(is_constant | (scale == 0), 1.0, scale)
+        self.scale_: FloatArray = np.where(is_constant | (scale < 1 / LARGEST), 1.0, scale)
         self.fill_: FloatArray = center.copy()
         self.n_features_in_ = X.shape[1]
         return self

@@ -179,9 +179,13 @@ class SelfOrganizingMap(TransformerMixin, BaseEstimator):
         """Return the codebook row at each position (row, column) of ``X``, (n_samples, 2)."""
         check_is_fitted(self)
         positions = check_array(X, dtype=np.float64)
-        grid = np.array([self.n_rows_, self.n_columns_])
-        is_place = (positions >= 0) & (positions < grid) & (positions == np.floor(positions))
-        if positions.shape[1] != 2 or not is_place.all():  # noqa: PLR2004  (row, column)
+        grid = (self.n_rows_, self.n_columns_)
+        if (
+            positions.shape[1] != len(grid)
+            or not (
+                (positions >= 0) & (positions < grid) & (positions == np.floor(positions))
+            ).all()
+        ):
             raise ValueError(
                 "X must hold positions (row, column) on a grid of "
                 f"{self.n_rows_} x {self.n_columns_}, got shape {positions.shape}"

@@ -37,7 +37,7 @@ def _add_scatter(
     centered = X - center
     for j in range(X.shape[1]):
         products = (weights * centered[:, j])[:, np.newaxis] * centered[:, j:]
-        scatter[j, j:] += products.sum(axis=0)
+        scatter[j, j:] += np.cumsum(products, axis=0)[-1]  # added row by row, as the loop does
 
 
 @kernel(portable=_add_scatter)

@@ -73,7 +73,7 @@ def cache_folder(chosen: str = "") -> Path:
     chosen : str
         The user's own choice of a cache folder; the others are tried where it is empty.
     """
-    name = f"modemap-{_digest_of_sources()}"
+    name = f"modemap-{_digest(SOURCES)}"
     for parent in _parents(chosen):
         folder = parent / name
         if _is_writable(folder):
@@ -82,9 +82,9 @@ def cache_folder(chosen: str = "") -> Path:
 
 
 @functools.cache
-def _digest_of_sources() -> str:
+def _digest(sources: Path) -> str:
     digest = hashlib.sha256()
-    for source in sorted(SOURCES.glob("*.py")):
+    for source in sorted(sources.glob("*.py")):
         digest.update(hashlib.sha256(source.read_bytes()).digest())
     return digest.hexdigest()[:16]
 

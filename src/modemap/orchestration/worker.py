@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from modemap.errors import ModemapError, ParamsError, StageError
+from modemap.lifecycle.status import status
 from modemap.orchestration.servers import wait_until_healthy
+from modemap.orchestration.summary import closing_lines
 
 __all__ = ["load_flow", "run_flow"]
 
@@ -54,6 +56,9 @@ def run_flow(path: Path, parameters: dict[str, Any]) -> int:
                 hint="start it, or unset PREFECT_API_URL so that a run starts its own",
             )
         flow(**parameters)
+        champion = status(Path.cwd())
+        if champion is not None:
+            print("\n".join(closing_lines(Path.cwd(), champion)))  # noqa: T201  # for the terminal
     except ModemapError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201  # the message for the person who ran it
         return error.exit_code

@@ -21,10 +21,14 @@ logger = logging.getLogger(__name__)
 
 
 def configure_logging() -> None:
-    """Send the project's log lines to standard error, one line each."""
-    logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
-    for chatty in ("great_expectations", "mlflow", "alembic", "matplotlib", "git"):
-        logging.getLogger(chatty).setLevel(logging.ERROR)
+    """Send the project's log lines to standard error, and of other packages the warnings."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_is_ours_or_a_warning)
+    logging.basicConfig(format="%(message)s", level=logging.INFO, handlers=[handler])
+
+
+def _is_ours_or_a_warning(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.WARNING or record.name.startswith(("modemap", "__main__"))
 
 
 def run_stage(name: str, stage: Callable[[Params], Mapping[str, object]]) -> NoReturn:

@@ -1,6 +1,7 @@
 """Stage `evaluate`: put the release together, judge it on test rows, give the user's rows back."""
 
 import shutil
+from collections.abc import Iterable, Sequence
 from itertools import combinations
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from sklearn.metrics import adjusted_rand_score
 from modemap.data.batches import write_parquet
 from modemap.data.matrix import read_matrix
 from modemap.data.split import SPLITS
+from modemap.errors import ParamsError
+from modemap.estimators.preparation import Preparation
 from modemap.estimators.segments import segment_units
 from modemap.files import staged_directory, staged_file, write_json
 from modemap.metrics import calibration_error, dead_unit_share, topographic_error
@@ -31,6 +34,7 @@ MODEL_PARAMS = {"prepare", "train_som", "train_mixture"}  # the sections that sh
 
 def assemble(prepared: Path, som: Path, mixture: Path, release: Path, params: Params) -> Release:
     """Write the release directory, its manifest last, and load it as a service would."""
+    columns = Preparation.load(prepared / "preparation.npz").columns
     with staged_directory(release) as folder:
         for source in (prepared / "preparation.npz", *som.iterdir(), *mixture.iterdir()):
             shutil.copyfile(source, folder / source.name)
@@ -104,32 +108,54 @@ def round_trip_error(release: Release, rows: FloatArray) -> float:
 
 
 def score_rows(prepared: Path, release: Release, path: Path) -> None:
-    """Write every prepared row with what the models say of it, in the order of its key."""
+    """Write every prepared row's key with what the models say of it, in the order of the keys.
+
+    Rows without a key are told by their columns.
+
+    Raises
+    ------
+    ParamsError
+        If a column of the rows has the name of an answer.
+    """
     scored = pa.concat_tables(
         [_scored(prepared / f"{split}.parquet", split, release) for split in SPLITS]
     )
-    keys = [name for name in scored.column_names if name not in release.columns]
-    order = [(name, "ascending") for name in keys[: keys.index("split")]]
+    order = [
+        (name, "ascending") for name in scored.column_names[: scored.column_names.index("split")]
+    ]
     with staged_file(path) as temporary:
-        write_parquet(temporary, scored.sort_by(order) if order else scored)
+        write_parquet(temporary, scored.sort_by(order))
 
 
 def _scored(path: Path, split: str, release: Release) -> pa.Table:
     table = pq.read_table(path)
+    keys = [name for name in table.column_names if name not in release.columns]
     scores = release.score(read_matrix(path, release.columns))
-    answers: dict[str, pa.Array | FloatArray] = {
+    answers: dict[str, pa.Array | np.ndarray] = {
         "split": pa.repeat(split, len(table)),
         "unit": scores.units,
         "segment": scores.segments,
         "anomaly_percentile": scores.anomaly_percentile,
         "log_likelihood": scores.log_likelihood,
-        "distance": scores.distances,
     }
     for name, modes in zip(release.columns, scores.modes.T, strict=True):
         answers[f"{name}_mode"] = np.ascontiguousarray(modes)
+    rows = table.select(keys or release.columns)
+    _check_names(rows.column_names, answers)
     for name, values in answers.items():
-        table = table.append_column(name, [values])
-    return table
+        rows = rows.append_column(name, [values])
+    return rows
+
+
+def _check_names(columns: Sequence[str], answers: Iterable[str]) -> None:
+    both = sorted(set(columns) & set(answers))
+    if both:
+        raise ParamsError(
+            "prepare.key",
+            "no column that tells rows apart may have the name of an answer",
+            found=", ".join(both),
+            hint="rename the column in the source",
+        )
 
 
 def _finite(value: object) -> object:
@@ -155,7 +181,7 @@ def _stage(params: Params) -> dict[str, object]:
         plots=Path("reports/evaluate"),
         params=params,
     )
-    return {name: value for name, value in numbers.items() if not isinstance(value, dict)}
+    return {name: value for name, value in numbers.items() if isinstance(value, int | float)}
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from modemap.data.batches import write_parquet
-from modemap.data.selection import SelectedRows, check_some_value, select_rows
+from modemap.data.selection import SelectedRows, select_rows
 from modemap.data.split import SPLITS, assign_splits
 from modemap.errors import DataError, ParamsError
 from modemap.estimators.preparation import Preparation
@@ -41,9 +41,7 @@ def prepare(raw: Path, prepared: Path, report: Path, params: PrepareParams) -> d
     kept = preparation.kept(rows.X)
     n_rows = {name: int(np.sum(kept & (sides == i))) for i, name in enumerate(SPLITS)}
     _check_rows(raw, n_rows)
-    training = rows.X[kept & (sides == SPLITS.index("train"))]
-    check_some_value(training, params.columns, f"the {len(training)} training rows")
-    preparation.fit(training)
+    preparation.fit(rows.X[kept & (sides == SPLITS.index("train"))])
     with staged_directory(prepared) as staged:
         for i, name in enumerate(SPLITS):
             part = _part(rows, kept & (sides == i), preparation)

@@ -42,7 +42,7 @@ def train_mixture(
     held_out = preparation.transform(held_out)
     with measured(held_out) as cost:
         mixture = BayesianGaussianMixture(
-            params.n_components,
+            n_components=params.n_components,
             max_iter=params.max_iter,
             tol=params.tol,
             random_state=params.random_state,
@@ -85,7 +85,7 @@ def _draw(
     raw: FloatArray,
 ) -> None:
     draw_curves(folder / "history.png", {"lower bound": mixture.lower_bounds_}, "iteration")
-    means = [np.array([mode.mean for mode in modes]) for modes in normalizer.modes()]
+    means = [np.array([mode["mean"] for mode in modes]) for modes in normalizer.modes()]
     draw_modes(
         folder / "modes.png", dict(zip(columns, zip(raw.T, means, strict=True), strict=True))
     )

@@ -1,0 +1,62 @@
+"""Prefect tasks for what follows the last stage: register, gate, promote."""
+
+from pathlib import Path
+
+from prefect import get_run_logger, task
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+
+from modemap.lifecycle import gate as judging
+from modemap.lifecycle import promote as promoting
+from modemap.lifecycle import register as registering
+from modemap.lifecycle import status as asking
+from modemap.orchestration.summary import metrics_table
+
+__all__ = ["gate", "promote", "register"]
+
+
+@task(name="register", task_run_name="register", tags=["mlflow"])
+def register() -> int:
+    """Make the evaluated release a version, unless its digest is one already."""
+    version = registering.register(Path.cwd())
+    get_run_logger().info("version %d, digest %s", version.number, version.digest)
+    return version.number
+
+
+@task(name="gate", task_run_name="gate version {version}", tags=["mlflow"])
+def gate(version: int, accept_change: str | None = None) -> None:
+    """Judge a version rule by rule; a refusal fails the flow. The champion needs no verdict."""
+    logger = get_run_logger()
+    champion = asking.status(Path.cwd())
+    if champion is not None and champion.version == version:
+        logger.info("version %d is the champion already", version)
+        return
+    verdict = judging.gate(Path.cwd(), version, accept_change)
+    table = [
+        {
+            "rule": result.rule,
+            "outcome": result.outcome,
+            "value": str(result.value),
+            "bound": str(result.bound),
+            "why": result.why,
+        }
+        for result in verdict.results
+    ]
+    create_table_artifact(
+        key="gate", table=table, description=f"The gate's verdict on version {version}"
+    )
+    for row in table:
+        logger.info("%s %s: %s", row["rule"], row["outcome"], row["why"])
+    verdict.require()
+
+
+@task(name="promote", task_run_name="promote version {version}", tags=["mlflow"])
+def promote(version: int) -> None:
+    """Make a version that passed the gate the champion, and show its numbers."""
+    promotion = promoting.promote(Path.cwd(), version)
+    said = "promoted" if promotion.changed else "stays the champion"
+    get_run_logger().info("version %d %s", promotion.version, said)
+    champion = asking.status(Path.cwd())
+    if champion is not None:
+        create_markdown_artifact(
+            key="champion", markdown=metrics_table(champion), description="The champion"
+        )

@@ -1,0 +1,177 @@
+"""Missing values and robust scaling."""
+
+import numpy as np
+import pytest
+
+from modemap.errors import DataError
+from modemap.estimators import Preparation
+from modemap.estimators.saving import params_of
+from modemap.estimators.state import save_state
+
+NAN = np.nan
+MISSING = {"a": "drop", "b": "median", "c": "error"}
+
+
+@pytest.fixture(name="X")
+def rows():
+    """Return 200 rows, some of them without a value in the first two columns."""
+    X = np.random.default_rng(0).normal([5.0, -3.0, 100.0], [1.0, 2.0, 30.0], (200, 3))
+    X[::10, 0] = NAN
+    X[::7, 1] = NAN
+    return X
+
+
+@pytest.fixture
+def preparation(X):
+    """Return a fitted preparation of three columns, one of each policy."""
+    return Preparation(("a", "b", "c"), MISSING).fit(X)
+
+
+def test_medians_and_robust_scales_are_learned(X, preparation):
+    """They are those of the values in rows that are kept."""
+    kept = X[~np.isnan(X[:, 0])]
+    low, middle, high = np.nanpercentile(kept, (25, 50, 75), axis=0)
+
+    np.testing.assert_array_equal(preparation.center_, middle)
+    np.testing.assert_array_equal(preparation.fill_, middle)
+    np.testing.assert_allclose(preparation.scale_, (high - low) / 1.349)
+
+
+def test_the_scale_of_a_normal_column_is_near_its_standard_deviation():
+    """That is what the constant is for."""
+    X = np.random.default_rng(0).normal(scale=7.0, size=(100_000, 1))
+
+    assert Preparation(["a"], {"a": "error"}).fit(X).scale_[0] == pytest.approx(7.0, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("column", "scale"),
+    [
+        ([0.0] * 9 + [10.0], 3.0),  # no range between quartiles: the standard deviation
+        ([0.1] * 10, 1.0),  # constant, though its standard deviation rounds to 1e-17
+        ([7.0], 1.0),
+        ([5e-324, 0.0], 1.0),
+    ],
+)
+def test_columns_without_spread_have_a_scale(column, scale):
+    """No column is ever divided by zero."""
+    preparation = Preparation(["a"], {"a": "error"}).fit(np.array(column)[:, None])
+
+    assert preparation.scale_.tolist() == [pytest.approx(scale)]
+
+
+def test_rows_that_drop_are_those_without_a_value_there(X, preparation):
+    """Other columns do not matter."""
+    np.testing.assert_array_equal(preparation.kept(X), ~np.isnan(X[:, 0]))
+
+
+def test_missing_values_are_filled_with_the_median(X, preparation):
+    """Nothing else is touched."""
+    kept = X[preparation.kept(X)]
+
+    filled = preparation.fill(kept)
+
+    is_missing = np.isnan(kept)
+    np.testing.assert_array_equal(filled[~is_missing], kept[~is_missing])
+    assert set(filled[is_missing]) == {preparation.fill_[1]}
+
+
+def test_scaling_goes_there_and_back(X, preparation):
+    """Robust units are raw ones, moved and scaled."""
+    filled = preparation.fill(X[preparation.kept(X)])
+
+    scaled = preparation.transform(filled)
+
+    np.testing.assert_allclose(np.median(scaled[:, [0, 2]], axis=0), 0.0, atol=1e-12)
+    np.testing.assert_allclose(preparation.inverse_transform(scaled), filled)
+
+
+def test_the_jacobian_turns_densities_into_those_of_raw_rows(preparation):
+    """It is the sum of the logarithms of the scales."""
+    assert preparation.log_jacobian_ == pytest.approx(np.log(preparation.scale_).sum())
+
+
+def test_a_copy_of_all_rows_changes_nothing(X, preparation):
+    """Only values count, not what they are fitted with."""
+    again = Preparation(("a", "b", "c"), MISSING).fit(X.copy())
+
+    np.testing.assert_array_equal(again.scale_, preparation.scale_)
+
+
+def test_no_rows_are_prepared_to_no_rows(preparation):
+    """An empty batch is no error once the preparation is fitted."""
+    assert preparation.kept(np.empty((0, 3))).shape == (0,)
+    assert preparation.transform(preparation.fill(np.empty((0, 3)))).shape == (0, 3)
+
+
+@pytest.mark.parametrize(
+    ("method", "row", "message"),
+    [
+        ("fit", [1.0, 1.0, NAN], r"column c: .* \(policy error\)"),
+        ("fill", [1.0, 1.0, NAN], r"column c: .* \(policy error\)"),
+        ("fill", [NAN, 1.0, 1.0], r"column a: .* \(policy drop\)"),
+        ("transform", [1.0, NAN, 1.0], r"column b: .* \(policy median\)"),
+        ("inverse_transform", [1.0, NAN, 1.0], r"column b: .* \(policy median\)"),
+    ],
+)
+def test_missing_values_where_none_may_be_are_named(X, preparation, method, row, message):
+    """The message names the column, the policy, how many and where."""
+    rows = np.vstack((preparation.fill(X[preparation.kept(X)])[:2], row))
+
+    with pytest.raises(DataError, match=message) as caught:
+        getattr(preparation, method)(rows)
+
+    assert caught.value.found == "1 missing, the first in row 2"
+
+
+def test_a_column_without_a_value_is_named():
+    """There is no median of nothing."""
+    with pytest.raises(DataError, match="column b: needs at least one value") as caught:
+        Preparation(["a", "b"], {"a": "drop", "b": "median"}).fit([[1.0, NAN], [NAN, 2.0]])
+
+    assert caught.value.found == "none in 1 rows"
+
+
+def test_no_row_left_is_named():
+    """A policy that drops everything leaves nothing to learn from."""
+    with pytest.raises(DataError, match="column a: needs at least one value"):
+        Preparation(["a"], {"a": "drop"}).fit([[NAN], [NAN]])
+
+
+@pytest.mark.parametrize(
+    ("columns", "missing", "message"),
+    [
+        ([], {}, r"columns must be one or more different names, got \[\]"),
+        (["a", "a"], {"a": "drop"}, "columns must be one or more different names"),
+        ("a", {"a": "drop"}, "columns must be one or more different names, got 'a'"),
+        (["a"], {}, r"missing must name each of \['a'\], got \[\]"),
+        (["a"], {"a": "drop", "b": "drop"}, "missing must name each of"),
+        (["a"], {"a": "mean"}, r"missing\['a'\] must be one of 'drop', 'median', 'error', got 'me"),
+        (["a", "b"], {"a": "drop", "b": "drop"}, "X must have 2 columns, got 1"),
+    ],
+)
+def test_arguments_that_do_not_fit_are_refused(columns, missing, message):
+    """The message names the argument, the rule and the value."""
+    with pytest.raises(ValueError, match=message):
+        Preparation(columns, missing).fit([[1.0]])
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, 1e200])
+def test_infinite_values_are_refused(value):
+    """They are not missing, they are wrong."""
+    with pytest.raises(ValueError, match=r"infinity|X must lie between"):
+        Preparation(["a"], {"a": "median"}).fit([[1.0], [value]])
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, NAN])
+def test_a_file_with_an_impossible_scale_is_refused(preparation, tmp_path, scale):
+    """A scale nothing could be divided by was not learned."""
+    arrays = {
+        "center": preparation.center_,
+        "fill": preparation.fill_,
+        "scale": np.array([1.0, scale, 1.0]),
+    }
+    save_state(tmp_path / "p.npz", "preparation", params_of(preparation, {}), arrays)
+
+    with pytest.raises(ValueError, match=r"p.npz: must be a preparation file"):
+        Preparation.load(tmp_path / "p.npz")

@@ -1,0 +1,94 @@
+"""Passes over all rows against plain NumPy, on any number of threads."""
+
+import numpy as np
+import pytest
+
+from modemap.kernels import (
+    covariance,
+    nearest_units,
+    sums_by_unit,
+    two_nearest_units,
+    unit_distances,
+)
+
+
+@pytest.fixture(name="X")
+def samples():
+    """Return rows enough for five chunks."""
+    return np.random.default_rng(0).normal(size=(3000, 3))
+
+
+@pytest.fixture
+def codebook():
+    """Return twelve units."""
+    return np.random.default_rng(1).normal(size=(12, 3))
+
+
+@pytest.fixture
+def weights():
+    """Return a weight for each row."""
+    return np.random.default_rng(2).uniform(0.5, 2.0, size=3000)
+
+
+def full_distances(X, codebook):
+    """Return all distances at once."""
+    return np.sqrt(((X[:, None] - codebook) ** 2).sum(axis=2))
+
+
+def test_nearest_units_agree_with_brute_force(X, codebook):
+    """Units and distances are those of the full distance matrix."""
+    units, distances = nearest_units(X, codebook)
+
+    expected = full_distances(X, codebook)
+    np.testing.assert_array_equal(units, expected.argmin(axis=1))
+    np.testing.assert_allclose(distances, expected.min(axis=1))
+
+
+def test_two_nearest_units_agree_with_brute_force(X, codebook):
+    """Both units are those of the sorted full distance matrix."""
+    found = two_nearest_units(X, codebook)
+
+    order = full_distances(X, codebook).argsort(axis=1)
+    np.testing.assert_array_equal(np.transpose(found), order[:, :2])
+
+
+def test_unit_distances_agree_with_brute_force(X, codebook):
+    """All distances are there."""
+    np.testing.assert_allclose(unit_distances(X, codebook), full_distances(X, codebook))
+
+
+def test_sums_by_unit_agree_with_plain_numpy(X, codebook, weights):
+    """Sums, totals and the distance are those of the nearest units."""
+    found = sums_by_unit(X, weights, codebook)
+
+    units, distances = nearest_units(X, codebook)
+    share = weights[:, None] * (units[:, None] == np.arange(12))
+    np.testing.assert_allclose(found.sums, share.T @ X, atol=1e-9)
+    np.testing.assert_allclose(found.totals, share.sum(axis=0))
+    assert found.distance == pytest.approx((weights * distances).sum())
+
+
+def test_covariance_agrees_with_numpy(X, weights):
+    """Mean and covariance are the weighted ones."""
+    mean, found = covariance(X, weights)
+
+    np.testing.assert_allclose(mean, np.average(X, axis=0, weights=weights))
+    np.testing.assert_allclose(found, np.cov(X.T, aweights=weights, bias=True))
+
+
+def test_covariance_keeps_its_digits_under_a_large_offset(X, weights):
+    """An offset of a hundred million changes nothing to speak of."""
+    _, found = covariance(X + 1e8, weights)
+
+    np.testing.assert_allclose(found, covariance(X, weights)[1], rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("n_threads", [2, 4])
+def test_the_number_of_threads_changes_no_bit(X, codebook, weights, n_threads):
+    """Chunks are the same and added in the same order."""
+    alone, together = (
+        (*sums_by_unit(X, weights, codebook, n), *covariance(X, weights, n)) for n in (1, n_threads)
+    )
+
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -1,0 +1,62 @@
+"""The same inputs, code and params give the same bytes."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("second")]
+
+VARIANTS = {
+    "one thread": {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"},
+    "two threads": {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2", "NUMBA_NUM_THREADS": "2"},
+}
+
+
+def outputs(root: Path) -> dict[str, bytes]:
+    """Return every output that is committed or released."""
+    files = [root / "dvc.lock", *root.glob("reports/*.json"), *root.glob("models/release/*")]
+    return {str(path.relative_to(root)): path.read_bytes() for path in files}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_another_folder_and_other_threads_give_the_same_bytes(promoted, bare, variant):
+    """dvc.lock, metrics and release are equal, whatever the threads and the place."""
+    bare.succeed("dvc", "repro", **VARIANTS[variant])
+
+    assert outputs(bare.root) == outputs(promoted.root)
+
+
+def test_one_core_gives_the_same_bytes(promoted, bare):
+    """A machine with fewer processors makes the same release."""
+    bare.succeed("taskset", "--cpu-list", "0", "dvc", "repro")
+
+    assert outputs(bare.root) == outputs(promoted.root)
+
+
+def test_another_processor_agrees_to_a_millionth(promoted, bare):
+    """Only dvc.lock and metrics differ on another kind of CPU, and metrics by rounding alone."""
+    bare.succeed("dvc", "repro", NUMBA_CPU_NAME="generic", OPENBLAS_CORETYPE="Nehalem")
+
+    changed = {
+        line[3:]
+        for line in bare.succeed("git", "status", "--porcelain").splitlines()
+        if line.strip()
+    }
+    assert changed <= {"dvc.lock", *(f"reports/{p.name}" for p in bare.root.glob("reports/*.json"))}
+    for path in sorted(promoted.root.glob("reports/*.json")):
+        ours, theirs = (
+            json.loads((p.root / path.relative_to(promoted.root)).read_text())
+            for p in (promoted, bare)
+        )
+        assert numbers(theirs) == pytest.approx(numbers(ours), rel=1e-6, abs=1e-9)
+
+
+def numbers(document: object, place: str = "") -> dict[str, float]:
+    """Return every number of a JSON document by its place."""
+    if isinstance(document, bool) or document is None or isinstance(document, str):
+        return {}
+    if isinstance(document, int | float):
+        return {place: float(document)}
+    pairs = document.items() if isinstance(document, dict) else enumerate(document)
+    return {k: v for key, item in pairs for k, v in numbers(item, f"{place}.{key}").items()}

