@@ -65,6 +65,17 @@ def test_a_version_without_verdict_is_refused(project):
     assert status(project.root) is None
 
 
+@pytest.mark.parametrize("text", ["", "yes", "{", "[]", "{}", '{"passed": true}', "null"])
+def test_a_verdict_of_another_form_is_none(project, text):
+    """Only what the gate wrote counts."""
+    register(project.root)
+    client = open_store(project.root, "flights").client
+    client.set_model_version_tag("flights", "1", "modemap.verdict", text)
+
+    with pytest.raises(GateRefusedError, match="no verdict"):
+        promote(project.root)
+
+
 def test_a_refused_version_is_refused(project, tiny_release):
     """A verdict that says no is no ticket."""
     project.install(tiny_release, stability=None)
