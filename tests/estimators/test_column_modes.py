@@ -6,7 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.mixture import BayesianGaussianMixture
 
-from modemap.estimators.column_modes import fit_column_modes
+from modemap.estimators.column_modes import (
+    _lower_bound,
+    _moments,
+    _Posterior,
+    _posterior,
+    _weights,
+    fit_column_modes,
+)
 
 
 def fitted(x, n_components=10, max_iter=100):
@@ -54,6 +61,54 @@ def test_groups_are_found_as_scikit_learn_finds_them(groups):
     np.testing.assert_allclose(
         modes.stds, np.sqrt(peer.covariances_[order, 0, 0]) * spread, rtol=1e-3
     )
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_an_iteration_is_that_of_scikit_learn():
+    """From the same place both go to the same place, and give it the same lower bound."""
+    z = np.random.default_rng(0).normal(size=300) ** 3
+    z = (z - z.mean()) / z.std()
+    before, after = (
+        BayesianGaussianMixture(
+            n_components=4, max_iter=n, tol=0.0, random_state=0, covariance_prior=[[1.0]]
+        ).fit(z[:, None])
+        for n in (3, 4)
+    )
+    posterior = _Posterior(
+        *before.weight_concentration_,
+        before.degrees_of_freedom_,
+        before.means_[:, 0],
+        before.covariances_[:, 0, 0],
+    )
+
+    moments = _moments(z, np.ones(300), posterior)
+    posterior = _posterior(moments, posterior.means, 1 / 4, 1.0)
+
+    np.testing.assert_allclose(posterior.means, after.means_[:, 0], rtol=1e-10)
+    np.testing.assert_allclose(posterior.variances, after.covariances_[:, 0, 0], rtol=1e-10)
+    np.testing.assert_allclose(_weights(posterior), after.weights_, rtol=1e-10)
+    assert _lower_bound(posterior, moments.negative_entropy) == pytest.approx(after.lower_bound_)
+
+
+def test_the_heaviest_component_is_broken_off_the_stick_first():
+    """So a Dirichlet process of falling weights is what the weights come from."""
+    n = np.array([5000, 3000, 1000])
+    x = np.repeat([0.0, -1e3, 1e3], n) + np.tile([-1.0, 1.0], 4500)
+
+    modes = fitted(x, n_components=3)
+
+    above, below = 1 + n, 1 / 3 + np.append(np.cumsum(n[::-1])[-2::-1], 0)
+    sticks = above / (above + below)
+    weights = sticks * np.append(1.0, np.cumprod(1 - sticks)[:-1])
+    np.testing.assert_allclose(modes.weights, (weights / weights.sum())[[1, 0, 2]], rtol=1e-9)
+
+
+def test_a_constant_column_has_one_mode_at_its_value():
+    """Rounding in the mean does not pass for spread, as that of six times 0.1 would."""
+    modes = fitted([0.1] * 6)
+
+    assert modes.means.tolist() == [0.1]
+    assert modes.stds[0] == pytest.approx(1e-3, rel=0.1)
 
 
 def test_groups_are_found_among_more_components(groups):

@@ -95,6 +95,17 @@ def test_a_file_whose_parts_disagree_is_refused(X, tmp_path, part):
         BayesianGaussianMixture.load(path)
 
 
+def test_a_file_with_an_array_too_many_is_refused(X, tmp_path):
+    """What is not known is not ignored."""
+    path = tmp_path / "m.npz"
+    BayesianGaussianMixture(n_components=2, random_state=0).fit(X).save(path)
+    params, arrays = load_state(path, KIND)
+    save_state(path, KIND, params, arrays | {"more": np.zeros(1)})
+
+    with pytest.raises(ReleaseError, match=r"'more'.* instead of"):
+        BayesianGaussianMixture.load(path)
+
+
 @pytest.mark.parametrize("change", ["arguments", "feature_names", "learned", "n_features", "more"])
 def test_a_file_with_other_params_is_refused(X, tmp_path, change):
     """Nothing is guessed."""

@@ -144,6 +144,16 @@ def test_the_portable_paths_compute_the_same_bits(setting):
     assert fitted(**{name: value}) == fitted()
 
 
+def test_the_twin_runs_where_the_compiler_is_switched_off(monkeypatch):
+    """Interpreted loops would take minutes."""
+    monkeypatch.setattr("numba.config.DISABLE_JIT", 1)
+    calls = []
+
+    compilation.Kernel(pytest.fail, portable=calls.append)("array")
+
+    assert calls == ["array"]
+
+
 def test_the_users_own_kernels_keep_their_cache_folder():
     """Compiling ours leaves numba's configuration as it was."""
     script = "import numba; before = numba.config.CACHE_DIR;" + FIT.replace("\n", ";").strip(";")

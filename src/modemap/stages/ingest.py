@@ -4,8 +4,9 @@ from pathlib import Path
 
 from modemap.data.batches import write_batches
 from modemap.data.sources import source_tables
+from modemap.data.watch import check_watched
 from modemap.files import write_json
-from modemap.params import IngestParams
+from modemap.params import IngestParams, Params
 from modemap.stages.entry import run_stage
 
 __all__ = ["ingest"]
@@ -24,10 +25,10 @@ def ingest(raw: Path, report: Path, params: IngestParams) -> dict[str, object]:
     return numbers
 
 
+def _stage(params: Params) -> dict[str, object]:
+    check_watched(params.ingest.source, Path("dvc.yaml"))
+    return ingest(raw=Path("data/raw"), report=Path("reports/ingest.json"), params=params.ingest)
+
+
 if __name__ == "__main__":
-    run_stage(
-        "ingest",
-        lambda params: ingest(
-            raw=Path("data/raw"), report=Path("reports/ingest.json"), params=params.ingest
-        ),
-    )
+    run_stage("ingest", _stage)

@@ -31,15 +31,19 @@ class Lineage:
     flow_run: str
     package_version: str
 
-    def tags(self) -> dict[str, str]:
-        """Return it as MLflow tags."""
+    def tags(self, *paths: str) -> dict[str, str]:
+        """Return it as MLflow tags, with the hashes of ``paths``, of all outputs by default."""
         tags = {
             "modemap.commit": self.commit,
             "modemap.dirty": self.dirty,
             "modemap.flow_run": self.flow_run,
             "modemap.package_version": self.package_version,
         }
-        return tags | {f"modemap.dvc.{path}": md5 for path, md5 in sorted(self.data.items())}
+        return tags | {
+            f"modemap.dvc.{path}": md5
+            for path, md5 in sorted(self.data.items())
+            if path in paths or not paths
+        }
 
 
 def read_lineage(root: Path) -> Lineage:

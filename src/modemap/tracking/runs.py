@@ -87,7 +87,7 @@ def log_training_run(store: Store, run: TrainingRun) -> str:
     with store.asked() as client:
         close_abandoned(store)
         key = comparable_key(run.stage, run.metrics, run.params, run.columns, data)
-        tags = lineage.tags() | {
+        tags = lineage.tags(PREPARED) | {
             "mlflow.note.content": note(run.stage, run.metrics, best_run(store, run.stage, key)),
             COMPARABLE: key,
             "modemap.data": data,
