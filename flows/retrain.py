@@ -1,8 +1,8 @@
 """The flow `retrain`: every stage, then the release is registered, judged and promoted."""
 
-from modemap.orchestration.promotion import gate, promote, register
 from prefect import flow
 
+from modemap.orchestration.promotion import gate, promote, register
 from modemap.orchestration.stages import reproduce_all
 
 
