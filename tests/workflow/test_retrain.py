@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("first")]
+pytestmark = pytest.mark.workflow
 
 STAGES = ["ingest", "validate", "prepare", "train_som", "train_mixture", "evaluate"]
 
