@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from modemap.errors import ModemapError, ParamsError, StageError
 from modemap.lifecycle.status import status
 from modemap.orchestration.servers import wait_until_healthy
 from modemap.orchestration.summary import closing_lines
+from modemap.tracking.store import prepare_to_open
 
 __all__ = ["load_flow", "run_flow"]
 
@@ -46,6 +48,7 @@ def load_flow(path: Path) -> Callable[..., Any]:
 def run_flow(path: Path, parameters: dict[str, Any]) -> int:
     """Call the flow in ``path`` once the server answers; return the exit code."""
     try:
+        threading.Thread(target=prepare_to_open, daemon=True).start()  # while others are waited for
         flow = load_flow(path)
         address = os.environ["PREFECT_API_URL"]
         if not wait_until_healthy(f"{address}/health"):

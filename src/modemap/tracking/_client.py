@@ -13,7 +13,7 @@ from modemap.errors import RegistryError
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-__all__ = ["connect", "error_code", "explained", "refuse"]
+__all__ = ["connect", "error_code", "explained", "prepare", "refuse"]
 
 QUIET = {
     "DO_NOT_TRACK": "true",
@@ -30,13 +30,13 @@ DATABASE_ATTEMPTS = 4
 
 def connect(uri: str) -> "MlflowClient":
     """Return a client of the store at ``uri``."""
-    _set_up()
+    prepare()
     from mlflow import MlflowClient
 
     return MlflowClient(uri)
 
 
-def _set_up() -> None:
+def prepare() -> None:
     """Import MLflow without telemetry, bars, long waits and its own account of errors."""
     os.environ.update(QUIET)
     for name, value in BOUNDED.items():
@@ -56,7 +56,7 @@ def error_code(error: Exception) -> str:
 @contextmanager
 def explained(uri: str) -> Iterator[None]:
     """Raise what MLflow and the database raise in the block as a RegistryError."""
-    _set_up()
+    prepare()
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 

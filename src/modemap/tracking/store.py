@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modemap.errors import RegistryError
-from modemap.tracking._client import connect, error_code, explained, refuse
+from modemap.tracking._client import connect, error_code, explained, prepare, refuse
 from modemap.tracking._sqlite import ROOT_TAG, follow_move, locked, recorded_root
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-__all__ = ["Store", "open_store", "store_exists"]
+__all__ = ["Store", "open_store", "prepare_to_open", "store_exists"]
 
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
 DATABASE = Path("mlruns", "mlflow.db")
@@ -43,6 +43,11 @@ class Store:
 def store_exists(root: Path) -> bool:
     """Tell whether there is a store to read; one that the environment names is taken to exist."""
     return bool(os.environ.get(URI_VARIABLE)) or (root / DATABASE).exists()
+
+
+def prepare_to_open() -> None:
+    """Import what opening a store needs, which takes seconds: for a thread with time to spare."""
+    prepare()
 
 
 def open_store(root: Path, project: str) -> Store:
