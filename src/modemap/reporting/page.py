@@ -17,9 +17,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from modemap.reporting import maps, words
+from modemap.reporting import maps, rules, words
 from modemap.reporting.charts import chart
-from modemap.reporting.story import Contrast, Judged, Metric, Models, Standing, Story
+from modemap.reporting.story import Contrast, Metric, Models, Standing, Story
 
 __all__ = ["render_data_docs", "render_report"]
 
@@ -93,20 +93,19 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "arguments": words.arguments,
+        "listed": rules.listed,
         "change": _change,
         "count": words.count,
-        "expectation": words.expectation,
-        "extent": _extent,
-        "label": _label,
+        "extent": rules.extent,
         "meaning": _meaning,
         "moment": _moment,
+        "named": _named,
         "number": words.number,
         "percent": words.percent,
         "place_of": words.place_of,
+        "sentence": rules.sentence,
         "short": words.short,
         "signed": words.signed,
-        "spaced": _spaced,
         "strength": words.strength,
         "telling": _telling,
     }
@@ -191,32 +190,21 @@ def _telling(contrasts: list[Contrast]) -> list[Contrast]:
     return [contrast for contrast in contrasts if words.strength(contrast)][:N_CONTRASTS]
 
 
-def _named(metric: Metric) -> tuple[str, str, str]:
-    return words.METRICS.get(metric.name, (_spaced(metric.name), "", ""))
+def _known(name: str) -> tuple[str, str, str]:
+    return words.METRICS.get(name, (name.replace("_", " "), "", ""))
 
 
-def _label(metric: Metric) -> str:
-    return _named(metric)[0]
+def _named(name: str) -> str:
+    return _known(name)[0]
 
 
 def _meaning(metric: Metric) -> str:
-    _, meaning, better = _named(metric)
+    _, meaning, better = _known(metric.name)
     return f"{meaning}; {better} is better" if better else meaning
 
 
 def _change(metric: Metric) -> tuple[str, str]:
-    return words.change(metric.value, metric.other, _named(metric)[2])
-
-
-def _extent(result: Judged) -> str:
-    """Return how a rule was broken."""
-    if result.failure != "broken":
-        return str(result.failure)
-    if result.unexpected is None:
-        return f"observed {words.short(result.observed)}"
-    share = result.unexpected / result.evaluated if result.evaluated else 0.0
-    values = words.count(result.evaluated, "value")
-    return f"{result.unexpected:,} of {values} ({words.percent(share)})"
+    return words.change(metric.value, metric.other, _known(metric.name)[2])
 
 
 def _folded(lineage: Mapping[str, str]) -> list[tuple[str, Mapping[str, str]]]:
@@ -236,7 +224,3 @@ def _moment(text: str) -> str:
         return datetime.fromisoformat(text).strftime("%-d %B %Y, %H:%M %Z").strip()
     except ValueError:
         return text
-
-
-def _spaced(name: str) -> str:
-    return name.replace("_", " ")

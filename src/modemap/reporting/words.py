@@ -1,17 +1,15 @@
 """Numbers and findings as people say them."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from modemap.reporting.story import Contrast, Reason, StrangeRow
 
 __all__ = [
     "METRICS",
-    "arguments",
     "change",
     "count",
-    "expectation",
     "is_joint",
     "number",
     "percent",
@@ -135,24 +133,3 @@ def change(value: float | None, other: float | None, better: str) -> tuple[str, 
     if not better:
         return text, ""
     return text, "better" if (difference < 0) == (better == "lower") else "worse"
-
-
-def expectation(kind: str) -> str:
-    """Return an expectation's type as the words it is made of."""
-    words = kind.removeprefix("expect_").replace("_", " ")
-    for subject in ("column values to ", "column ", "table "):
-        words = words.removeprefix(subject)
-    return words
-
-
-def arguments(values: Mapping[str, Any]) -> str:
-    """Return an expectation's arguments on one line."""
-    return ", ".join(f"{name} {_plain(value)}" for name, value in values.items())
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "(" + ", ".join(f"{name} {_plain(item)}" for name, item in value.items()) + ")"
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return ", ".join(map(_plain, value))
-    return str(value)
