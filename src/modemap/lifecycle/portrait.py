@@ -51,14 +51,14 @@ class _Survey:
     is_train: NDArray[np.bool_]  # (n_sample,)
 
 
-def portray(prepared: Path, release: Release, n_rows: int, n_columns: int) -> Models:
-    """Return what ``release``, whose map has ``n_rows`` x ``n_columns`` units, says of all rows.
+def portray(prepared: Path, release: Release) -> Models:
+    """Return what ``release`` says of all rows in ``prepared``.
 
     Counts and the strangest rows are exact; medians and histograms rest on an even sample where
     there are very many rows.
     """
     survey = _survey(prepared, release)
-    shape = (n_rows, n_columns)
+    shape = (release.som.n_rows_, release.som.n_columns_)
     raw = release.preparation.inverse_transform(release.som.codebook_)
     picture = MapPicture(
         distances=neighbor_distances(release.som.codebook_, *shape),

@@ -4,6 +4,7 @@ A part that cannot be read is left out with the reason in words: a report is wan
 something went wrong.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any, TypeVar
 
 from modemap.data.batches import read_manifest
 from modemap.data.suite import read_suite
-from modemap.errors import ModemapError, ReleaseError
+from modemap.errors import ModemapError
 from modemap.files import read_json
 from modemap.lifecycle.contract_story import tell_contract
 from modemap.lifecycle.lock import check_lock
@@ -43,7 +44,7 @@ class _Teller:
         try:
             return tell()
         except UNREADABLE as error:
-            self.absent[name] = _reason(error)
+            self.absent[name] = _reason(error, self.root)
             return None
 
     def digest(self) -> str:
@@ -84,8 +85,7 @@ class _Teller:
         from modemap.release import load_release  # noqa: PLC0415
 
         release = load_release(self.root / RELEASE, digest)
-        shape = (self.params.train_som.n_rows, self.params.train_som.n_columns)
-        return portray(self.root / PREPARED, release, *shape)
+        return portray(self.root / PREPARED, release)
 
     def contract(self) -> Contract:
         return tell_contract(
@@ -115,10 +115,13 @@ def tell_story(
         If params.yaml cannot be read: without it nothing is known.
     """
     teller = _Teller(root)
-    digest = teller.part("digest", teller.digest)
-    data = models = None
+    data = models = digest = None
+    if stopped and stopped.in_stage:
+        teller.absent["models"] = "the run stopped before it had evaluated new models"
+    else:
+        digest = teller.part("models", teller.digest)
     if digest is None:
-        teller.absent |= dict.fromkeys(("data", "models"), teller.absent["digest"])
+        teller.absent["data"] = teller.absent["models"]
     else:
         data = teller.part("data", teller.data)
         models = teller.part("models", lambda: teller.models(digest))
@@ -159,7 +162,9 @@ def _lineage(root: Path, digest: str | None, version: Version | None) -> dict[st
     return {name: text for name, text in (names | hashes).items() if text}
 
 
-def _reason(error: Exception) -> str:
-    if isinstance(error, ReleaseError):
-        return f"{error.place}: {error.rule}; found: {error.found}"
-    return " ".join(str(error).split()) or type(error).__name__
+def _reason(error: Exception, root: Path) -> str:
+    if isinstance(error, ModemapError):
+        said = f"{error.place}: {error.rule}; found: {error.found}"
+    else:
+        said = f"{type(error).__name__}: {error}"
+    return " ".join(said.replace(f"{root}{os.sep}", "").split())

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from prefect import get_run_logger, task
 
-from modemap.errors import ModemapError
+from modemap.errors import ModemapError, StageError
 from modemap.lifecycle.report import write_report
 from modemap.reporting.story import Stopped
 
@@ -29,7 +29,8 @@ def reported() -> Iterator[None]:
     try:
         yield
     except ModemapError as error:
-        stopped = Stopped(error.place, error.rule, error.found, error.hint, error.exit_code)
+        parts = (error.place, error.rule, error.found, error.hint, error.exit_code)
+        stopped = Stopped(*parts, in_stage=isinstance(error, StageError))
         report(stopped, return_state=True)  # a failed task's state is returned, not raised
         raise
     report()

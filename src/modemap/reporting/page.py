@@ -29,17 +29,13 @@ DIGITS = 6  # of a unit's values, for whoever points at it
 MAIN = ("quantization_error", "log_likelihood", "stability")
 FOLDED = "reports/"
 DIGEST = re.compile("[0-9a-f]{64}")
-PARTS = (
-    ("data", "Data"),
+OF_MODELS = (
     ("map", "Map"),
     ("segments", "Segments"),
     ("columns", "Columns"),
     ("strangest", "Strangest rows"),
-    ("metrics", "Metrics"),
-    ("gate", "Gate"),
-    ("lineage", "Lineage"),
-    ("next", "Next"),
 )
+OF_ALL = (("metrics", "Metrics"), ("gate", "Gate"), ("lineage", "Lineage"), ("next", "Next"))
 
 
 def render_report(story: Story) -> str:
@@ -52,7 +48,7 @@ def render_report(story: Story) -> str:
         headline=_headline(story),
         lead=_lead(story),
         main_metrics=[metric for metric in shown if metric.name in MAIN],
-        parts=PARTS,
+        parts=[("data", "Data"), *(OF_MODELS if story.models else ()), *OF_ALL],
         n_reasons=N_REASONS,
         lineage=_folded(story.lineage),
         charts=[(h, chart(h)) for h in story.models.histograms] if story.models else [],
@@ -102,6 +98,7 @@ def _environment() -> Environment:
         "named": _named,
         "number": words.number,
         "percent": words.percent,
+        "plain": rules.plain,
         "place_of": words.place_of,
         "sentence": rules.sentence,
         "short": words.short,

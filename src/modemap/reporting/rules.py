@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from modemap.reporting.story import Judged, RuleStory
-from modemap.reporting.words import count, percent, short
+from modemap.reporting.words import count, number, percent, short
 
-__all__ = ["extent", "listed", "sentence"]
+__all__ = ["extent", "listed", "plain", "sentence"]
 
 SUBJECTS = ("column values ", "column pair values ", "column ", "table ")
 LIMITS = ("min_value", "max_value")
@@ -24,7 +24,7 @@ def sentence(rule: RuleStory) -> str:
     rest = {name: value for name, value in values.items() if name not in ASIDE}
     said += _between(*limits)
     if len(rest) == 1:
-        said += f" {_plain(next(iter(rest.values())))}"
+        said += f" {plain(next(iter(rest.values())))}"
     elif rest:
         said += f" ({listed(rest)})"
     if isinstance(condition, Mapping):
@@ -37,7 +37,7 @@ def extent(result: Judged) -> str:
     if result.failure != "broken":
         return str(result.failure)
     if result.unexpected is None:
-        return f"observed {short(_plain(result.observed))}"
+        return f"observed {short(plain(result.observed))}"
     share = result.unexpected / result.evaluated if result.evaluated else 0.0
     values = count(result.evaluated, "value")
     return f"{result.unexpected:,} of {values} ({percent(share)})"
@@ -45,30 +45,35 @@ def extent(result: Judged) -> str:
 
 def listed(values: Mapping[str, Any]) -> str:
     """Return names and values on one line."""
-    return ", ".join(f"{name} {_plain(value)}" for name, value in values.items())
+    return ", ".join(f"{name} {plain(value)}" for name, value in values.items())
 
 
 def _between(low: Any, high: Any) -> str:
     if low is not None and high is not None:
-        return f" {_plain(low)} and {_plain(high)}"
+        return f" {_limit(low)} and {_limit(high)}"
     if low is not None:
-        return f" {_plain(low)} and more"
-    return "" if high is None else f" {_plain(high)} and less"
+        return f" {_limit(low)} and more"
+    return "" if high is None else f" {_limit(high)} and less"
+
+
+def _limit(value: Any) -> str:
+    return number(value) if isinstance(value, int | float) else plain(value)
 
 
 def _where(condition: Mapping[str, Any]) -> str:
     column = condition.get("column")
-    name = _plain(column.get("name") if isinstance(column, Mapping) else column)
+    name = plain(column.get("name") if isinstance(column, Mapping) else column)
     if condition.get("type") == "nullity":
         return f"where {name} is {'missing' if condition.get('is_null') else 'there'}"
     if condition.get("type") == "comparison":
-        return f"where {name} {condition.get('operator')} {_plain(condition.get('parameter'))}"
+        return f"where {name} {condition.get('operator')} {plain(condition.get('parameter'))}"
     return f"where {listed(condition)}"
 
 
-def _plain(value: Any) -> str:
+def plain(value: Any) -> str:
+    """Return a value of JSON without its brackets."""
     if isinstance(value, Mapping):
         return f"({listed(value)})"
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return ", ".join(map(_plain, value))
-    return f"{value:,}" if type(value) in (int, float) else str(value)
+        return ", ".join(map(plain, value))
+    return str(value)

@@ -46,6 +46,7 @@ class Stopped:
     found: str
     hint: str
     exit_code: int
+    in_stage: bool  # so that what lies in the project is of an earlier run
 
 
 @dataclass(frozen=True)

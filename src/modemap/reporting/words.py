@@ -81,14 +81,12 @@ def count(n: int, noun: str, nouns: str | None = None) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share in percent; what is not quite none or all is not called so."""
+    """Return a share in percent; what is not quite all is not called so."""
     if not math.isfinite(share):
         return NOTHING
-    if 0 < share < 0.001:  # noqa: PLR2004
-        return "< 0.1 %"
     if 0.999 < share < 1:  # noqa: PLR2004
-        return "> 99.9 %"
-    return f"{100 * share:.3g} %"
+        return "> 99.9\u00a0%"
+    return f"{100 * share:.{2 if share < 0.01 else 3}g}\u00a0%"  # noqa: PLR2004
 
 
 def short(value: Any, length: int = LONG) -> str:
@@ -112,7 +110,7 @@ def place_of(reason: Reason) -> str:
         if beyond == 0:
             return f"the {side} of all"
         if beyond <= EXTREME:
-            return f"among the {side} {math.ceil(1000 * beyond) / 10:g} %"
+            return f"among the {side} {math.ceil(1000 * beyond) / 10:g}\u00a0%"
     return "not unusual by itself"
 
 
