@@ -42,14 +42,16 @@ class TrainingRun:
         Settings of the stage; nested ones are logged with dotted names.
     metrics : mapping
         Final metrics by name. What is not a number is left out.
+    columns : sequence of str
+        Columns the model takes, in order.
+    outputs : mapping
+        What it answers: name and MLflow type (``long``, ``double``).
     history : mapping, default={}
         For each metric of the training itself, its value after every iteration.
+    usage : mapping, default={}
+        What the training cost: seconds, memory, latency.
     plots : sequence of Path, default=()
         Pictures to keep.
-    columns : sequence of str, default=()
-        Columns the model takes, in order.
-    outputs : mapping, default={}
-        What it answers: name and MLflow type (``long``, ``double``).
     example : ndarray of shape (n_rows, n_columns) or None, default=None
         A few rows to try it on.
     started : float or None, default=None
@@ -60,10 +62,11 @@ class TrainingRun:
     model: Path
     params: Mapping[str, Any]
     metrics: Mapping[str, Any]
+    columns: Sequence[str]
+    outputs: Mapping[str, str]
     history: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    usage: Mapping[str, float] = field(default_factory=dict)
     plots: Sequence[Path] = ()
-    columns: Sequence[str] = ()
-    outputs: Mapping[str, str] = field(default_factory=dict)
     example: "NDArray[np.float64] | None" = None
     started: float | None = None
 
@@ -159,8 +162,9 @@ def _log_numbers(client: "MlflowClient", run_id: str, model_id: str, run: Traini
         Metric(f"{run.stage}.{name}", value, now, 0, model_id=model_id, run_id=run_id)
         for name, value in final.items()
     ]
+    metrics += [Metric(f"usage.{k}", v, now, 0) for k, v in numbers(run.usage).items()]
     for name, values in run.history.items():
-        key = f"{run.stage}.iteration.{name}"
+        key = f"training.{name}"
         metrics += [Metric(key, float(value), now, step) for step, value in enumerate(values)]
     params = [Param(name, str(value)) for name, value in flat(run.params).items()]
     for start in range(0, len(params), PARAMS_A_BATCH):
