@@ -13,6 +13,7 @@ __all__ = ["bin_edges", "histograms"]
 FloatArray = NDArray[np.float64]
 
 N_BINS = 60  # about
+ALIKE = 1e-9  # relative difference of values that are drawn as one
 TAILS = 0.5  # percent of the values on each side that may lie beyond the picture
 
 
@@ -52,8 +53,9 @@ def bin_edges(x: FloatArray, decimals: int | None) -> FloatArray:
     """
     low, high = np.percentile(x, (TAILS, 100 - TAILS))
     step = 10.0**-decimals if decimals is not None else 0.0
-    if high <= low:
-        low, high = low - 0.5, high + 0.5
+    if high - low <= ALIKE * abs(low):
+        room = max(0.5, ALIKE * abs(low))
+        low, high = low - room, high + room
     if step and (high - low) / N_BINS > step / 8:
         width = step * np.ceil((high - low) / step / N_BINS)
         low = np.floor(low / step) * step - step / 2

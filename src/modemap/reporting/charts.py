@@ -11,6 +11,7 @@ __all__ = ["HEIGHT", "WIDTH", "Chart", "Tick", "chart", "ticks"]
 WIDTH, HEIGHT = 360.0, 120.0
 ROOM = 1.06  # above the highest bar
 N_TICKS = 4  # about
+ALIKE = 1e-12  # relative difference that rounding makes
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,9 @@ def chart(histogram: Histogram) -> Chart:
 
 
 def ticks(low: float, high: float) -> list[float]:
-    """Return round values between ``low`` and ``high``."""
+    """Return round values between ``low`` and ``high``; ``low`` itself if there is no room."""
+    if high - low <= ALIKE * max(abs(low), abs(high)):
+        return [low]
     raw = (high - low) / N_TICKS
     scale = 10.0 ** np.floor(np.log10(raw))
     step = scale * next(factor for factor in (1, 2, 5, 10) if factor * scale >= raw * 0.999)
