@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from modemap.errors import StageError
 from modemap.files import staged_directory, write_bytes
 from modemap.lifecycle.story import tell_story
 from modemap.reporting.next_steps import NEXT_STEPS
@@ -28,9 +29,16 @@ def write_report(root: Path, stopped: Stopped | None = None) -> Path:
     ------
     ParamsError
         If params.yaml cannot be read.
+    StageError
+        If the pages cannot be written.
     """
     story = tell_story(root, NEXT_STEPS, stopped)
-    with staged_directory(root / DATA_DOCS) as folder:
-        (folder / "index.html").write_text(render_data_docs(story), encoding="utf-8")
-    write_bytes(root / REPORT, render_report(story).encode())
+    report, docs = render_report(story).encode(), render_data_docs(story).encode()
+    try:
+        with staged_directory(root / DATA_DOCS) as folder:
+            write_bytes(folder / "index.html", docs)
+        write_bytes(root / REPORT, report)
+    except OSError as error:
+        rule, hint = "the report must be written", "mend that, then run `modemap report`"
+        raise StageError(REPORT, rule, found=error.strerror, hint=hint) from None
     return root / REPORT
