@@ -41,8 +41,8 @@ const ground = e => { for (; e; e = e.parentElement) {
   const c = getComputedStyle(e).backgroundColor; if (!/, 0\\)$/.test(c)) return c; } };
 return [...document.querySelectorAll('p, td, th, dt, dd, a, summary, h1, h2, h3, .swatch')]
   .filter(e => e.offsetParent && e.textContent.trim())
-  .map(e => { const [a, b] = [light(getComputedStyle(e).color), light(ground(e))].sort();
-    return [(b + 0.05) / (a + 0.05), e.outerHTML.slice(0, 90)]; });
+  .map(e => { const two = [light(getComputedStyle(e).color), light(ground(e))];
+    return [(Math.max(...two) + 0.05) / (Math.min(...two) + 0.05), e.outerHTML.slice(0, 90)]; });
 """
 
 

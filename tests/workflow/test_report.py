@@ -64,8 +64,8 @@ def test_segments_and_strange_rows_are_those_of_the_scores(promoted, page):
     worst = scores.sort_by("log_likelihood").slice(0, 20)
     shown = [float(value) for value in page.facts["log-likelihood"]]
     assert shown == pytest.approx(worst["log_likelihood"].to_pylist(), abs=1e-9)
-    for carrier, flight in zip(*(worst[key].to_pylist() for key in ("carrier", "flight"))):
-        assert f"carrier {carrier} flight {flight}" in page.text
+    for row in worst.to_pylist():
+        assert f"carrier {row['carrier']} flight {row['flight']}" in page.text
 
 
 def test_the_verdict_is_told_rule_by_rule(page):
