@@ -60,7 +60,7 @@ check: $(READY) ## lint, formatting, types, import contracts
 
 .PHONY: test
 test: check ## check, then every test that needs Python alone
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not system and not peers"
+	@$(BIN)/python -m pytest -n 2 -m "not system and not peers"
 
 .PHONY: test-all
 test-all: $(READY) ## the tests that need Debian's browser and servers or the peers' packages

@@ -25,11 +25,12 @@ SWITCHES = (
     "--hide-scrollbars",
     "--no-first-run",
 )
-VIEWS = {  # how it is looked at: width, colours, what a picture shows of it
-    "light": (1200, "light", 1500),
-    "dark": (1200, "dark", 1500),
-    "phone": (360, "light", 1500),
+VIEWS = {  # how it is looked at: width, colours, where a picture of it starts
+    "light": (1200, "light", "map"),
+    "dark": (1200, "dark", "segments"),
+    "phone": (360, "light", "map"),
 }
+PICTURED = 1400  # pixels of the page's length
 PAGES = ("index.html", "data_docs/index.html")
 PICTURES = os.environ.get("MODEMAP_PICTURES")  # a folder in which to keep what the browser shows
 ENOUGH = 4.5  # contrast of text by WCAG 2, level AA
@@ -63,8 +64,7 @@ def browser(view, tmp_path_factory):
     options.binary_location = "/usr/bin/chromium"
     driver = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
     width, scheme, _ = VIEWS[view]
-    colours = [{"name": "prefers-color-scheme", "value": scheme}]
-    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": colours})
+    emulate(driver, "screen", scheme)
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     driver.execute_cdp_cmd("Network.enable", {})
@@ -72,6 +72,12 @@ def browser(view, tmp_path_factory):
     driver.execute_cdp_cmd("Network.emulateNetworkConditions", nothing)
     yield driver
     driver.quit()
+
+
+def emulate(driver, media: str, scheme: str) -> None:
+    """Show the page on a screen or on paper, to somebody who likes it light or dark."""
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media, "features": features})
 
 
 @pytest.fixture
@@ -159,11 +165,21 @@ def test_what_a_column_is_called_cannot_run(browser, promoted, tmp_path):
     assert browser.title != "run"
 
 
+def test_paper_is_light(report):
+    """Printed from a dark screen too, text is dark, and what only a screen needs is left out."""
+    emulate(report, "print", "dark")
+
+    ink = report.execute_script("return getComputedStyle(document.body).color")
+    assert ink == "rgb(27, 31, 36)"
+    assert not report.find_element(By.TAG_NAME, "nav").is_displayed()
+
+
 def keep_picture(browser, view: str) -> None:
-    """Save the top of the page where the person who asked for pictures wants it."""
+    """Save a part of the page where the person who asked for pictures wants it."""
     if PICTURES:
-        width, _, height = VIEWS[view]
-        clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
+        width, _, part = VIEWS[view]
+        top = browser.find_element(By.ID, part).location["y"]
+        clip = {"x": 0, "y": top, "width": width, "height": PICTURED, "scale": 1}
         arguments = {"clip": clip, "captureBeyondViewport": True}
         shot = browser.execute_cdp_cmd("Page.captureScreenshot", arguments)
         Path(PICTURES, f"report-{view}.png").write_bytes(base64.b64decode(shot["data"]))

@@ -4,14 +4,20 @@ import json
 import re
 import shutil
 import sqlite3
+import subprocess
+import sys
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+<<<<<<< HEAD
 from tests.pages import read_page
 
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("first")]
+=======
+pytestmark = pytest.mark.workflow
+>>>>>>> main
 
 STAGES = ["ingest", "validate", "prepare", "train_som", "train_mixture", "evaluate"]
 
@@ -233,3 +239,28 @@ def test_a_lost_record_is_written_again(copied):
 
     assert "Running stage" not in said
     assert champion(copied)["digest"] == digest
+
+
+HOLD_LOCK = """
+import sys, time
+from dvc.repo import Repo
+with Repo().lock:
+    print("held", flush=True)
+    time.sleep(12)
+"""
+
+
+def test_another_dvc_command_is_waited_for(copied):
+    """A lock that DVC finds taken is tried again, and the run succeeds."""
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD_LOCK], cwd=copied.root, stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+
+    said = copied.succeed("modemap", "run")
+
+    holder.stdout.close()
+    assert holder.wait(30) == 0
+    assert "DVC's lock must be free" in said
+    assert "\nchampion " in said
