@@ -9,7 +9,7 @@ import pytest
 
 from tests.pages import Page, read_page
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("first")]
+pytestmark = pytest.mark.workflow
 
 MEGABYTE = 1 << 20
 

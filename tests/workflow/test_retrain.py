@@ -11,13 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-<<<<<<< HEAD
 from tests.pages import read_page
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("first")]
-=======
 pytestmark = pytest.mark.workflow
->>>>>>> main
 
 STAGES = ["ingest", "validate", "prepare", "train_som", "train_mixture", "evaluate"]
 
