@@ -64,6 +64,7 @@ test: check ## check, then every test that needs Python alone
 
 .PHONY: test-all
 test-all: $(READY) ## the tests that need Debian's browser and servers or the peers' packages
+	@.ci/install-system
 	@$(BIN)/python -m pytest -m "system or peers"
 
 .PHONY: bench

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -189,14 +188,13 @@ def test_an_error_is_one_message_and_its_code(monkeypatch, capsys):
     )
 
 
-def test_help_is_fast_and_imports_nothing_heavy(project):
-    """Help answers before a person notices."""
+def test_help_imports_nothing_heavy(project):
+    """Help answers before a person notices: no slow package is behind it."""
     code = (
         "import sys\nfrom modemap.cli import main\ntry:\n    main()\n"
         "except SystemExit:\n    heavy = {'mlflow', 'numba', 'numpy', 'prefect', 'sklearn'}\n"
         "    sys.exit(', '.join(heavy & set(sys.modules)))\n"
     )
-    started = time.perf_counter()
 
     done = subprocess.run(
         [sys.executable, "-c", code, "--help"],
@@ -208,4 +206,3 @@ def test_help_is_fast_and_imports_nothing_heavy(project):
 
     assert done.stderr.strip() == ""
     assert "status" in done.stdout
-    assert time.perf_counter() - started < 2
