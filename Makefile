@@ -73,5 +73,5 @@ bench: $(READY) ## measure the bars of docs/benchmarks.md; exit 1 when one does 
 
 .PHONY: clean
 clean: ## remove outputs and caches; records of runs (mlruns, .prefect, DVC's cache) and .venv stay
-	@rm -rf data models reports/*/ reports/*.parquet .modemap dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf data models reports/*/ reports/*.parquet reports/*.html .modemap dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

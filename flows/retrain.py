@@ -1,14 +1,17 @@
-"""The flow `retrain`: every stage, then the release is registered, judged and promoted."""
+"""The flow `retrain`: every stage, then the release is registered, judged, promoted, reported."""
 
 from prefect import flow
 
 from modemap.orchestration.promotion import gate, promote, register
+from modemap.orchestration.report import reported
 from modemap.orchestration.stages import reproduce_all
 
 
 @flow(name="retrain")
 def retrain(accept_change: str | None = None, stage_timeout_seconds: float = 3600) -> None:
     """Reproduce every stage of dvc.yaml, then register, gate and promote the release.
+
+    However it ends, ``reports/index.html`` tells how.
 
     Parameters
     ----------
@@ -17,10 +20,11 @@ def retrain(accept_change: str | None = None, stage_timeout_seconds: float = 360
     stage_timeout_seconds:
         How long one stage may take; then it is stopped with everything it started.
     """
-    reproduce_all(stage_timeout_seconds)
-    version = register()
-    gate(version, accept_change)
-    promote(version)
+    with reported():
+        reproduce_all(stage_timeout_seconds)
+        version = register()
+        gate(version, accept_change)
+        promote(version)
 
 
 if __name__ == "__main__":

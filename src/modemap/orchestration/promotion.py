@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from prefect import get_run_logger, task
+from prefect import get_run_logger, runtime, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from modemap.lifecycle import gate as judging
@@ -17,7 +17,7 @@ __all__ = ["gate", "promote", "register"]
 @task(name="register", task_run_name="register", tags=["mlflow"])
 def register() -> int:
     """Make the evaluated release a version, unless its digest is one already."""
-    version = registering.register(Path.cwd())
+    version = registering.register(Path.cwd(), runtime.flow_run.id)
     get_run_logger().info("version %d, digest %s", version.number, version.digest)
     return version.number
 

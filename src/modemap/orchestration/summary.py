@@ -7,17 +7,11 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from modemap.lifecycle.status import Champion
+from modemap.reporting.next_steps import NEXT_STEPS
 
 __all__ = ["closing_lines", "metrics_table"]
 
 MAIN_METRICS = ("quantization_error", "topographic_error", "stability", "log_likelihood")
-NEXT = (
-    ("make ui", "look at the runs in Prefect and MLflow"),
-    ("modemap status", "the champion, now or later"),
-    ("dvc plots show", "the pictures of the training"),
-    ("dvc exp run -S train_som.n_rows=12", "try another map; nothing is promoted"),
-    ("dvc metrics diff", "compare what changed with the last commit"),
-)
 
 
 def metrics_table(champion: Champion) -> str:
@@ -39,10 +33,11 @@ def closing_lines(root: Path, champion: Champion) -> list[str]:
         "",
         f"champion  {champion.model} version {champion.version}, digest {champion.digest[:16]}",
         f"metrics   {numbers}",
+        "report    reports/index.html",
         "rows      reports/scores.parquet: unit, segment, anomaly percentile, modes by key",
         "release   models/release",
         "next      (after: source .venv/bin/activate)",
-        *(f"  {command:<36} {what}" for command, what in NEXT),
+        *(f"  {command:<36} {what}" for command, what in NEXT_STEPS),
     ]
     return lines + other_processor_lines(root)
 

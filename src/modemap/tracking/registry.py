@@ -6,6 +6,7 @@ which imports whatever a folder names, is never called.
 
 import hashlib
 import json
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -205,6 +206,26 @@ class Registry:
                 self.model, str(version.number), VERDICT, json.dumps(summary)
             )
         return sha256
+
+    def read_verdict(self, version: Version) -> dict[str, Any] | None:
+        """Return the whole record of the gate's last word on ``version``, None if there is none.
+
+        Raises
+        ------
+        RegistryError
+            If the store does not have the record that the version's tag names.
+        """
+        if version.verdict is None:
+            return None
+        sha256 = version.verdict["sha256"]
+        name = f"{GATE}/{sha256[:16]}.json"
+        with tempfile.TemporaryDirectory(prefix="modemap-verdict-") as folder:
+            record = self._fetch(version, name, Path(folder)).read_bytes()
+        found = hashlib.sha256(record).hexdigest()
+        if found != sha256:
+            rule, hint = f"{name} must have sha256 {sha256}", "judge again: `modemap gate`"
+            raise RegistryError(f"version {version.number}", rule, found=found, hint=hint)
+        return dict(json.loads(record))
 
     def _log_files(self, run_id: str, release: Path, evidence: Mapping[str, Path]) -> None:
         self.store.client.log_artifacts(run_id, str(release), RELEASE)

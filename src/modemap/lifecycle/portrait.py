@@ -1,0 +1,171 @@
+"""What a release says of the prepared rows: its map, segments, modes and strangest rows."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from modemap.data.split import SPLITS
+from modemap.estimators.contrast import cliffs_delta
+from modemap.estimators.surprise import column_surprise
+from modemap.estimators.umatrix import neighbor_distances
+from modemap.lifecycle.shapes import histograms
+from modemap.release import Release
+from modemap.reporting.story import Contrast, MapPicture, Models, Reason, Segment, StrangeRow
+
+__all__ = ["portray"]
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+N_STRANGEST = 20
+MAX_SAMPLE = 200_000  # rows behind medians, ranks and histograms
+N_USUAL = 500  # training rows that say what a usual row is
+ROWS_AT_ONCE = 1 << 17
+
+
+@dataclass(frozen=True)
+class _Strange:
+    """A row that may be among the strangest."""
+
+    log_likelihood: float
+    x: FloatArray
+    key: Mapping[str, str]
+    split: str
+    unit: int
+
+
+@dataclass(frozen=True)
+class _Survey:
+    """One pass over all rows: exact counts and the strangest, and an even sample of the rest."""
+
+    hits: IntArray  # (n_units,)
+    strangest: Sequence[_Strange]
+    X: FloatArray  # (n_sample, n_columns), raw
+    units: IntArray  # (n_sample,)
+    is_train: NDArray[np.bool_]  # (n_sample,)
+
+
+def portray(prepared: Path, release: Release) -> Models:
+    """Return what ``release`` says of all rows in ``prepared``.
+
+    Counts and the strangest rows are exact; medians and histograms rest on an even sample where
+    there are very many rows.
+    """
+    survey = _survey(prepared, release)
+    shape = (release.som.n_rows_, release.som.n_columns_)
+    raw = release.preparation.inverse_transform(release.som.codebook_)
+    picture = MapPicture(
+        distances=neighbor_distances(release.som.codebook_, *shape),
+        hits=survey.hits.reshape(shape),
+        segments=release.segments.reshape(shape),
+        planes={
+            name: plane.reshape(shape) for name, plane in zip(release.columns, raw.T, strict=True)
+        },
+    )
+    train = survey.X[survey.is_train]
+    return Models(
+        rows=int(survey.hits.sum()),
+        map=picture,
+        segments=_segments(release, survey),
+        histograms=histograms(train, release.columns, release.normalizer),
+        strangest=_strangest(release, survey.strangest, train),
+    )
+
+
+def _survey(prepared: Path, release: Release) -> _Survey:
+    paths = {split: prepared / f"{split}.parquet" for split in SPLITS}
+    total = sum(pq.ParquetFile(path).metadata.num_rows for path in paths.values())
+    step = -(-total // MAX_SAMPLE)
+    hits = np.zeros(len(release.segments), dtype=np.int64)
+    strangest: list[_Strange] = []
+    samples = []
+    for split, table in _tables(paths):
+        X = np.column_stack([table[name].to_numpy() for name in release.columns]).astype(float)
+        scaled = release.preparation.transform(X)
+        units = release.som.predict(scaled)
+        log_likelihood = release.mixture.score_samples(scaled) - release.preparation.log_jacobian_
+        hits += np.bincount(units, minlength=len(hits))
+        for row in np.argsort(log_likelihood, kind="stable")[:N_STRANGEST]:
+            key = _key(table, int(row), release.columns)
+            strange = _Strange(float(log_likelihood[row]), X[row], key, split, int(units[row]))
+            strangest.append(strange)
+        picked = slice(None, None, step)
+        samples.append((X[picked], units[picked], np.full(len(X), split == SPLITS[0])[picked]))
+    strangest.sort(key=lambda strange: strange.log_likelihood)
+    X, units, is_train = (np.concatenate(parts) for parts in zip(*samples, strict=True))
+    return _Survey(hits, strangest[:N_STRANGEST], X, units, is_train)
+
+
+def _tables(paths: Mapping[str, Path]) -> Iterator[tuple[str, pa.Table]]:
+    for split, path in paths.items():
+        for batch in pq.ParquetFile(path).iter_batches(ROWS_AT_ONCE):
+            yield split, pa.table(batch)
+
+
+def _key(table: pa.Table, row: int, columns: Sequence[str]) -> dict[str, str]:
+    """Return what names the row: its columns that the models do not see."""
+    names = [name for name in table.column_names if name not in columns]
+    return {name: _text(table[name][row].as_py()) for name in names}
+
+
+def _text(value: object) -> str:
+    if isinstance(value, datetime) and not (value.second or value.microsecond):
+        return value.isoformat(" ", "minutes").replace("+00:00", " UTC")
+    return str(value)
+
+
+def _segments(release: Release, survey: _Survey) -> list[Segment]:
+    n_segments = int(release.segments.max()) + 1
+    of_row = release.segments[survey.units]
+    effects = np.array([cliffs_delta(x, of_row, n_segments) for x in survey.X.T])
+    rows = np.bincount(release.segments, weights=survey.hits, minlength=n_segments).astype(int)
+    n_units = np.bincount(release.segments, minlength=n_segments)
+    segments = []
+    for number in range(n_segments):
+        inside = survey.X[of_row == number]
+        outside = survey.X[of_row != number]
+        sides = zip(release.columns, effects[:, number], inside.T, outside.T, strict=True)
+        contrasts = [
+            Contrast(name, float(effect), _median(own), _median(others))
+            for name, effect, own, others in sides
+        ]
+        contrasts.sort(key=lambda contrast: -abs(np.nan_to_num(contrast.effect)))
+        share = rows[number] / max(rows.sum(), 1)
+        segments.append(
+            Segment(number, int(rows[number]), float(share), int(n_units[number]), contrasts)
+        )
+    return segments
+
+
+def _median(values: FloatArray) -> float:
+    return float(np.median(values)) if len(values) else float("nan")
+
+
+def _strangest(
+    release: Release, strangest: Sequence[_Strange], train: FloatArray
+) -> list[StrangeRow]:
+    usual = train[:: -(-len(train) // N_USUAL)]
+    X = np.array([strange.x for strange in strangest])
+    scaled = release.preparation.transform(np.concatenate((X, usual)))
+    surprise = column_surprise(release.mixture, scaled)
+    nats = surprise[: len(X)] - surprise[len(X) :].mean(axis=0)
+    below = np.array([[np.mean(train[:, j] < value) for j, value in enumerate(x)] for x in X])
+    above = np.array([[np.mean(train[:, j] > value) for j, value in enumerate(x)] for x in X])
+    rows = []
+    for i, strange in enumerate(strangest):
+        numbers = zip(release.columns, strange.x, nats[i], below[i], above[i], strict=True)
+        reasons = [Reason(name, *map(float, values)) for name, *values in numbers]
+        reasons.sort(key=lambda reason: -reason.nats)
+        segment = int(release.segments[strange.unit])
+        rows.append(
+            StrangeRow(
+                strange.key, strange.split, strange.unit, segment, strange.log_likelihood, reasons
+            )
+        )
+    return rows

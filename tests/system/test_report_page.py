@@ -1,0 +1,185 @@
+"""The report as a person sees it: light, dark, and on a phone, without a network."""
+
+import base64
+import json
+import os
+from pathlib import Path
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+pytestmark = pytest.mark.system
+
+SWITCHES = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+    "--no-first-run",
+)
+VIEWS = {  # how it is looked at: width, colours, where a picture of it starts
+    "light": (1200, "light", "map"),
+    "dark": (1200, "dark", "segments"),
+    "phone": (360, "light", "map"),
+}
+PICTURED = 1400  # pixels of the page's length
+PAGES = ("index.html", "data_docs/index.html")
+PICTURES = os.environ.get("MODEMAP_PICTURES")  # a folder in which to keep what the browser shows
+ENOUGH = 4.5  # contrast of text by WCAG 2, level AA
+CONTRASTS = """
+const channel = v => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+const light = c => { const [r, g, b] = c.match(/[\\d.]+/g).map(Number).map(channel);
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+const ground = e => { for (; e; e = e.parentElement) {
+  const c = getComputedStyle(e).backgroundColor; if (!/, 0\\)$/.test(c)) return c; } };
+return [...document.querySelectorAll('p, td, th, dt, dd, a, summary, h1, h2, h3, .swatch')]
+  .filter(e => e.offsetParent && e.textContent.trim())
+  .map(e => { const two = [light(getComputedStyle(e).color), light(ground(e))];
+    return [(Math.max(...two) + 0.05) / (Math.min(...two) + 0.05), e.outerHTML.slice(0, 90)]; });
+"""
+
+
+@pytest.fixture(scope="module", params=VIEWS)
+def view(request):
+    """Name one way of looking at the page."""
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def browser(view, tmp_path_factory):
+    """Open Debian's Chromium, cut off from any network, in one width and colour scheme."""
+    options = Options()
+    for switch in SWITCHES:
+        options.add_argument(switch)
+    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('chromium')}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    options.binary_location = "/usr/bin/chromium"
+    driver = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
+    width, scheme, _ = VIEWS[view]
+    emulate(driver, "screen", scheme)
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    driver.execute_cdp_cmd("Network.enable", {})
+    nothing = {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
+    driver.execute_cdp_cmd("Network.emulateNetworkConditions", nothing)
+    yield driver
+    driver.quit()
+
+
+def emulate(driver, media: str, scheme: str) -> None:
+    """Show the page on a screen or on paper, to somebody who likes it light or dark."""
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media, "features": features})
+
+
+@pytest.fixture
+def report(browser, promoted):
+    """Open the report."""
+    browser.get((promoted.root / "reports/index.html").as_uri())
+    return browser
+
+
+def fact(browser, name: str) -> float:
+    """Return a number of the page as the browser has it."""
+    (found,) = browser.find_elements(By.CSS_SELECTOR, f"data[data-fact='{name}']")[:1]
+    return float(found.get_attribute("value"))
+
+
+def test_the_facts_are_on_the_page(report, promoted, view):
+    """Champion, rows, metrics, segments, strange rows, verdict: as the run left them."""
+    evaluated = json.loads(promoted.read("reports/evaluate.json"))
+    prepared = json.loads(promoted.read("reports/prepare.json"))["rows"]
+
+    assert report.find_element(By.TAG_NAME, "h1").text == "Version 1 is the champion"
+    assert fact(report, "rows") == sum(prepared.values())
+    assert fact(report, "train") == prepared["train"]
+    assert fact(report, "quantization_error") == evaluated["quantization_error"]
+    assert fact(report, "log_likelihood") == evaluated["log_likelihood"]
+    assert len(report.find_elements(By.CSS_SELECTOR, "[data-segment]")) == 6
+    assert len(report.find_elements(By.CSS_SELECTOR, ".strange tbody tr")) == 20
+    assert len(report.find_elements(By.CSS_SELECTOR, ".plane svg")) == 6
+    assert len(report.find_elements(By.CSS_SELECTOR, "svg.histogram")) == 6
+    outcomes = [cell.text for cell in report.find_elements(By.CSS_SELECTOR, ".gate .outcome")]
+    assert outcomes
+    assert set(outcomes) == {"✓ passed"}
+    keep_picture(report, view)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_nothing_is_fetched_and_nothing_overflows(browser, promoted, view, name):
+    """No request, no complaint of the browser, no sideways scrolling, no hidden text."""
+    browser.get((promoted.root / "reports" / name).as_uri())
+
+    assert browser.execute_script("return performance.getEntriesByType('resource').length") == 0
+    assert browser.get_log("browser") == []
+    width, scheme, _ = VIEWS[view]
+    assert browser.execute_script("return document.documentElement.scrollWidth") == width
+    ground = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
+    assert (ground == "rgb(20, 23, 26)") == (scheme == "dark")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_text_can_be_read(browser, promoted, name):
+    """Every text stands out from its ground by 4.5 to 1, and every picture has a name."""
+    browser.get((promoted.root / "reports" / name).as_uri())
+
+    faint = [where for contrast, where in browser.execute_script(CONTRASTS) if contrast < ENOUGH]
+    assert faint == []
+    for picture in browser.find_elements(By.CSS_SELECTOR, "svg"):
+        assert picture.get_attribute("aria-label")
+    for table in browser.find_elements(By.TAG_NAME, "table"):
+        assert table.find_elements(By.TAG_NAME, "caption")
+
+
+def test_a_unit_is_read_in_all_maps_at_once(report):
+    """The arrow keys and the pointer name unit, segment, rows and every column's value."""
+    maps = report.find_element(By.ID, "maps")
+    reader = report.find_element(By.ID, "reader")
+
+    maps.send_keys(Keys.ARROW_DOWN, Keys.ARROW_RIGHT)
+    by_key = reader.text
+    middle = report.find_element(By.CSS_SELECTOR, "svg.map")
+    ActionChains(report).move_to_element_with_offset(middle, 3, 3).perform()
+
+    assert by_key.startswith("unit 17 (row 1, column 1) · segment ")
+    assert "dep_delay" in by_key
+    assert reader.text.startswith("unit 136 (row 8, column 8)")
+
+
+def test_what_a_column_is_called_cannot_run(browser, promoted, tmp_path):
+    """A page into which a script was slipped all the same does not run it."""
+    html = promoted.read("reports/index.html")
+    page = tmp_path / "slipped.html"
+    page.write_text(html.replace("<h1>", "<script>document.title = 'run'</script><h1>"))
+
+    browser.get(page.as_uri())
+
+    assert browser.title != "run"
+
+
+def test_paper_is_light(report):
+    """Printed from a dark screen too, text is dark, and what only a screen needs is left out."""
+    emulate(report, "print", "dark")
+
+    ink = report.execute_script("return getComputedStyle(document.body).color")
+    assert ink == "rgb(27, 31, 36)"
+    assert not report.find_element(By.TAG_NAME, "nav").is_displayed()
+
+
+def keep_picture(browser, view: str) -> None:
+    """Save a part of the page where the person who asked for pictures wants it."""
+    if PICTURES:
+        width, _, part = VIEWS[view]
+        top = browser.find_element(By.ID, part).location["y"]
+        clip = {"x": 0, "y": top, "width": width, "height": PICTURED, "scale": 1}
+        arguments = {"clip": clip, "captureBeyondViewport": True}
+        shot = browser.execute_cdp_cmd("Page.captureScreenshot", arguments)
+        Path(PICTURES, f"report-{view}.png").write_bytes(base64.b64decode(shot["data"]))
