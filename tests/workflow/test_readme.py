@@ -78,16 +78,26 @@ def plain_environment(project: Project) -> dict[str, str]:
     return cache | settings | {"HOME": str(project.home), "PATH": os.pathsep.join(path)}
 
 
-def test_a_second_time_nothing_is_installed_or_trained(newcomer):
-    """`make run` again says that all is up to date and that the champion stays."""
-    said = in_shell(newcomer, "make run")
+def test_a_newcomer_goes_through_the_commands_in_their_order(newcomer):
+    """Again, the pages, the everyday commands, and a promotion that needs a reason."""
+    again = in_shell(newcomer, "make run")
+    assert "installing" not in again
+    assert "Running stage" not in again
+    assert "version 1 is the champion already" in again
 
-    assert "installing" not in said
-    assert "Running stage" not in said
-    assert "version 1 is the champion already" in said
+    open_and_close_the_pages(newcomer)
+
+    (everyday,) = blocks("bash", "dvc repro")
+    said = in_shell(newcomer, everyday)
+    assert "Running stage 'train_som'" in said
+    assert "version 1" in said
+
+    (accepting,) = blocks("bash", "--accept-change")
+    said = in_shell(newcomer, f"source .venv/bin/activate\n{accepting}")
+    assert "\nchampion  modemap version 2, digest " in said
 
 
-def test_the_pages_open_and_close(newcomer):
+def open_and_close_the_pages(newcomer: Project) -> None:
     """`make ui` prints two addresses and ends at Ctrl-C."""
     (command,) = blocks("bash", "make ui")
     child = subprocess.Popen(
@@ -111,19 +121,6 @@ def test_the_pages_open_and_close(newcomer):
 
     assert [line.split()[0] for line in lines] == ["Prefect", "MLflow", "Ctrl-C"]
     assert "stopped" in rest
-
-
-def test_a_data_scientist_works_and_promotes_with_a_reason(newcomer):
-    """The block of everyday commands, then the one that promotes what cannot be compared."""
-    (everyday,) = blocks("bash", "dvc repro")
-    (accepting,) = blocks("bash", "--accept-change")
-
-    said = in_shell(newcomer, everyday)
-    assert "Running stage 'train_som'" in said
-    assert "version 1" in said
-    said = in_shell(newcomer, f"source .venv/bin/activate\n{accepting}")
-
-    assert "\nchampion  modemap version 2, digest " in said
 
 
 def test_the_estimators_work_alone(tmp_path):

@@ -24,7 +24,8 @@ def ui(
     root = Path.cwd()
     project = load_params().project
     store = open_store(root, project)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # in the background a shell ignores Ctrl-C
+        signal.signal(number, signal.default_int_handler)
     try:
         with (
             prefect_server(root, prefect_port) as prefect,
