@@ -164,6 +164,29 @@ def test_a_locked_database_is_told_not_waited_for_without_end(store, root):
     assert "another program is writing" in caught.value.hint
 
 
+def test_a_database_locked_from_the_start_is_told(store, root, monkeypatch):
+    """Opening waits for a writer, but not without end."""
+    monkeypatch.setattr("modemap.tracking._sqlite.BUSY", 0.05)
+    writer = sqlite3.connect(root / "mlruns" / "mlflow.db", isolation_level=None)
+    writer.execute("BEGIN EXCLUSIVE")
+
+    with pytest.raises(RegistryError, match="database is locked"):
+        open_store(root, "flights")
+
+    writer.close()
+    assert open_store(root, "flights").experiment_id == store.experiment_id
+
+
+def test_an_experiment_deleted_in_the_pages_comes_back(store, root):
+    """A project's runs are logged to its own experiment also after somebody deleted it."""
+    store.client.delete_experiment(store.experiment_id)
+
+    again = open_store(root, "flights")
+
+    assert again.experiment_id == store.experiment_id
+    assert again.client.get_experiment(again.experiment_id).lifecycle_stage == "active"
+
+
 @pytest.mark.parametrize("name", ["why?", "100%"])
 def test_a_folder_whose_name_means_more_in_an_address_is_refused(tmp_path, name):
     """The address would name another file, so it is not opened at all."""

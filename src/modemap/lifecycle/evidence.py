@@ -97,9 +97,13 @@ def _compare(
     try:
         ours = load_release(registry.download(version, _made(folder / "ours")), version.digest)
         champion = registry.download(registry.get(head.champion), _made(folder / "champion"))
-        other = load_release(champion, head.entry["digest"])
+        theirs = load_release(champion, head.entry["digest"])
         rows = registry.store.root / TEST_ROWS
-        return Comparison(head.champion, _measure(rows, ours), _measure(rows, other))
+        candidate = _measure(rows, ours)
+        is_same = ours.digest == theirs.digest
+        return Comparison(
+            head.champion, candidate, candidate if is_same else _measure(rows, theirs)
+        )
     except (ModemapError, OSError, LookupError, ValueError) as error:
         return f"candidate and champion could not be measured: {_one_line(error)}"
 

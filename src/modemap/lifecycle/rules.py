@@ -96,7 +96,7 @@ def contract(evidence: Evidence) -> Result:
     results = [result for judgement in judgements for result in judgement["results"]]
     broken = [result["type"] for result in results if result["success"] is not True]
     judged = {judgement["digest"] for judgement in judgements if judgement["digest"]}
-    value = f"{len(results)} results on {len(judged)} batches"
+    value = f"{len(results)} results, batches: {len(judged)}"
     if broken or not results:
         return Result(FAILED, value, bound, f"broken: {', '.join(broken) or 'no rule at all'}")
     if judged != set(evidence.batches):

@@ -30,6 +30,7 @@ PAGE = 1000
 CHAMPION = "champion"
 DIGEST = "modemap.digest"
 VERDICT = "modemap.verdict"
+VERDICT_KEYS = {"accepted_change", "digest", "head", "passed", "sha256"}
 RELEASE = "release"  # folders among the artifacts of a release's run
 EVIDENCE = "evidence"
 GATE = "gate"
@@ -46,9 +47,13 @@ class Version:
 
     @property
     def verdict(self) -> dict[str, Any] | None:
-        """The gate's last word on it: ``passed``, ``digest``, ``head`` and the record's sha256."""
-        text = self.tags.get(VERDICT)
-        return dict(json.loads(text)) if text else None
+        """The gate's last word on it in short, None if there is none or it is not the gate's."""
+        try:
+            verdict = json.loads(self.tags.get(VERDICT, "null"))
+        except ValueError:
+            return None
+        is_ours = isinstance(verdict, dict) and set(verdict) == VERDICT_KEYS
+        return verdict if is_ours else None
 
 
 class Registry:

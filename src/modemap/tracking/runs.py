@@ -42,14 +42,14 @@ class TrainingRun:
         Settings of the stage; nested ones are logged with dotted names.
     metrics : mapping
         Final metrics by name. What is not a number is left out.
+    columns : sequence of str
+        Columns the model takes, in order.
+    outputs : mapping
+        What it answers: name and MLflow type (``long``, ``double``).
     history : mapping, default={}
         For each metric of the training itself, its value after every iteration.
     plots : sequence of Path, default=()
         Pictures to keep.
-    columns : sequence of str, default=()
-        Columns the model takes, in order.
-    outputs : mapping, default={}
-        What it answers: name and MLflow type (``long``, ``double``).
     example : ndarray of shape (n_rows, n_columns) or None, default=None
         A few rows to try it on.
     started : float or None, default=None
@@ -60,10 +60,10 @@ class TrainingRun:
     model: Path
     params: Mapping[str, Any]
     metrics: Mapping[str, Any]
+    columns: Sequence[str]
+    outputs: Mapping[str, str]
     history: Mapping[str, Sequence[float]] = field(default_factory=dict)
     plots: Sequence[Path] = ()
-    columns: Sequence[str] = ()
-    outputs: Mapping[str, str] = field(default_factory=dict)
     example: "NDArray[np.float64] | None" = None
     started: float | None = None
 

@@ -1,0 +1,211 @@
+"""The commands say what they did, and exit with the documented codes."""
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+from modemap import cli
+from modemap.errors import RegistryError
+
+pytestmark = pytest.mark.workflow
+
+
+def _run(project, *arguments):
+    code = "from modemap.cli import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        cwd=project.root,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def _main(monkeypatch, capsys, project, *arguments):
+    """Run the command line in this process; return exit code, output and errors."""
+    monkeypatch.chdir(project.root)
+    monkeypatch.setattr(sys, "argv", ["modemap", *arguments])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    captured = capsys.readouterr()
+    return caught.value.code, captured.out, captured.err
+
+
+@pytest.fixture
+def modemap(monkeypatch, capsys, project):
+    """Return the command line in a project in which nothing is registered yet."""
+    return lambda *arguments: _main(monkeypatch, capsys, project, *arguments)
+
+
+def test_from_registration_to_status(project):
+    """Four commands lead from an evaluated release to a champion that a program can read."""
+    registered, judged, promoted, told = (
+        _run(project, *command)
+        for command in (["register"], ["gate"], ["promote"], ["status", "--json"])
+    )
+
+    assert [done.returncode for done in (registered, judged, promoted, told)] == [0] * 4
+    assert registered.stdout.startswith("version 1: release ")
+    assert "quantization_error  passed" in judged.stdout
+    assert "version 1 passed" in judged.stdout
+    assert "version 1 is now the champion" in promoted.stdout
+    champion = json.loads(told.stdout)["champion"]
+    assert champion["version"] == 1
+    assert champion["digest"] in registered.stdout
+    assert champion["metrics"]["n_rows"] == 500
+    assert "T" in champion["since"]
+    assert [done.stderr for done in (registered, judged, promoted, told)] == [""] * 4
+
+
+def test_no_champion_yet(modemap):
+    """Neither people nor programs get an error for asking early."""
+    code, out, err = modemap("status")
+    assert (code, out, err) == (0, "no champion yet: `modemap run` trains and promotes one\n", "")
+
+    code, out, err = modemap("status", "--json")
+    assert (code, json.loads(out), err) == (0, {"champion": None}, "")
+
+
+@pytest.mark.usefixtures("in_process")
+def test_a_refusal_exits_with_6_and_names_the_rule(modemap, project, tiny_release):
+    """The table shows every rule, the message the one that stopped it and the next step."""
+    project.install(tiny_release, stability=None)
+    modemap("register")
+
+    code, out, err = modemap("gate")
+
+    assert code == 6
+    assert "metrics             failed" in out
+    assert "contract            passed" in out
+    assert err.startswith(
+        "error: version 1: must pass every rule of the gate\n  found: metrics failed"
+    )
+    assert "stability" in err
+    assert "\n  hint: " in err
+    code, _, err = modemap("promote")
+    assert code == 6
+    assert "found: a refusal" in err
+
+
+@pytest.mark.usefixtures("in_process")
+def test_promoting_twice_says_so(modemap):
+    """The second promotion is no error and no change."""
+    for command in ("register", "gate", "promote"):
+        assert modemap(command)[0] == 0
+
+    code, out, _ = modemap("promote", "1")
+
+    assert code == 0
+    assert "version 1 is the champion already" in out
+    assert "since" in modemap("status")[1]
+
+
+def test_a_moved_alias_is_shown(monkeypatch, capsys, promoted):
+    """Status warns of an alias that another hand moved."""
+    from modemap.tracking import Registry, open_store
+
+    registry = Registry(open_store(promoted.root, "flights"))
+    registry.store.client.create_model_version("flights", "runs:/x/y")
+    registry.set_alias(2)
+
+    code, out, _ = _main(monkeypatch, capsys, promoted, "status")
+
+    assert code == 0
+    assert "champion  flights version 1" in out
+    assert "alias `champion` names version 2" in out
+
+
+def test_a_damaged_release_exits_with_7(modemap, project):
+    """The message names file, rule, finding and next step."""
+    (project.root / "models" / "release" / "som.npz").write_bytes(b"")
+
+    code, _, err = modemap("register")
+
+    assert code == 7
+    assert "som.npz: the manifest says" in err
+    assert "\n  found: " in err
+    assert "\n  hint: restore it with `dvc checkout`" in err
+
+
+def test_a_store_that_is_none_exits_with_8(modemap, project):
+    """The message names the store."""
+    (project.root / "mlruns" / "mlflow.db").write_text("not a database, " * 100)
+
+    code, _, err = modemap("status")
+
+    assert code == 8
+    assert "mlflow.db: the tracking store must answer" in err
+
+
+def test_wrong_params_exit_with_2(modemap, project):
+    """Every command reads params.yaml by the same rules."""
+    (project.root / "params.yaml").write_text("projekt: flights\n")
+
+    code, _, err = modemap("status")
+
+    assert code == 2
+    assert "unknown key" in err
+
+
+def test_a_missing_extra_is_named(modemap, monkeypatch):
+    """Who installed the core alone is told what to install."""
+    monkeypatch.setitem(sys.modules, "modemap.lifecycle.status", None)
+    monkeypatch.setattr(cli, "EXTRAS", {"modemap": "workflow"})
+
+    code, _, err = modemap("status")
+
+    assert code == 2
+    assert "needs the extra `workflow`" in err
+    assert "pip install 'modemap[workflow]'" in err
+
+
+def test_another_missing_module_is_a_bug(monkeypatch):
+    """A broken installation is not explained away."""
+    monkeypatch.setattr(sys, "argv", ["modemap", "status"])
+    monkeypatch.setitem(sys.modules, "modemap.lifecycle.status", None)
+
+    with pytest.raises(ModuleNotFoundError, match="modemap"):
+        cli.main()
+
+
+def test_an_error_is_one_message_and_its_code(monkeypatch, capsys):
+    """No traceback for what a person can act on."""
+
+    def fail():
+        raise RegistryError("the place", "the rule", found="the finding", hint="the hint")
+
+    monkeypatch.setattr(cli, "app", fail)
+
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+
+    assert caught.value.code == 8
+    assert capsys.readouterr().err == (
+        "error: the place: the rule\n  found: the finding\n  hint: the hint\n"
+    )
+
+
+def test_help_is_fast_and_imports_nothing_heavy(project):
+    """Help answers before a person notices."""
+    code = (
+        "import sys\nfrom modemap.cli import main\ntry:\n    main()\n"
+        "except SystemExit:\n    heavy = {'mlflow', 'numba', 'numpy', 'prefect', 'sklearn'}\n"
+        "    sys.exit(', '.join(heavy & set(sys.modules)))\n"
+    )
+    started = time.perf_counter()
+
+    done = subprocess.run(
+        [sys.executable, "-c", code, "--help"],
+        cwd=project.root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.stderr.strip() == ""
+    assert "status" in done.stdout
+    assert time.perf_counter() - started < 2
