@@ -50,11 +50,18 @@ def is_lock_conflict(_task: Task[..., Any], _task_run: TaskRun, state: State[Any
     retry_delay_seconds=[1, 2, 4, 8, 16],
     retry_condition_fn=is_lock_conflict,
 )
-def reproduce(stage: str, timeout_seconds: float, upstream: list[bool], changed: bool) -> Any:
+def reproduce(
+    stage: str,
+    timeout_seconds: float,
+    upstream: list[bool],
+    changed: bool,
+    recorded_here: bool = False,
+) -> Any:
     """Run one stage by DVC unless its inputs, code and params are unchanged.
 
     Its result is whether the stage may have changed its outputs; ``upstream`` holds that of the
-    stages before it. Only a conflict over DVC's locks is tried again: a gate is never passed by
+    stages before it. With ``recorded_here`` a training is recorded in the checkout's own store even
+    if the environment names another. Only a conflict over DVC's locks is tried again: a gate is never passed by
     trying again.
     """
     if not changed and not any(upstream):
@@ -62,6 +69,8 @@ def reproduce(stage: str, timeout_seconds: float, upstream: list[bool], changed:
     logger = get_run_logger()
     root = Path.cwd()
     environment = tool_environment(root) | {"MODEMAP_FLOW_RUN": runtime.flow_run.id or ""}
+    if recorded_here:
+        environment.pop("MLFLOW_TRACKING_URI", None)
     (root / FAILURES / f"{stage}.json").unlink(missing_ok=True)
     finished = run_streaming(
         [sys.executable, "-m", "dvc", "repro", "--single-item", stage],
@@ -76,13 +85,15 @@ def reproduce(stage: str, timeout_seconds: float, upstream: list[bool], changed:
     return Completed(data=True)
 
 
-def reproduce_all(timeout_seconds: float) -> None:
+def reproduce_all(timeout_seconds: float, *, recorded_here: bool = False) -> None:
     """Run every stage of dvc.yaml in the order of its graph, siblings side by side."""
     plan = read_plan(Path.cwd())
     futures: dict[str, PrefectFuture[Any]] = {}
     for stage in plan.ordered():
         before: Any = [futures[need] for need in plan.upstream[stage]]
-        futures[stage] = reproduce.submit(stage, timeout_seconds, before, stage in plan.changed)
+        futures[stage] = reproduce.submit(
+            stage, timeout_seconds, before, stage in plan.changed, recorded_here
+        )
     failures = [future.state for future in futures.values() if _is_failed(future)]
     for state in failures:
         state.result()  # raises the first stage's own error
