@@ -42,10 +42,7 @@ def gate(
     )
     typer.echo(table(verdict))
     verdict.require()
-    if here:
-        typer.echo(f"release {verdict.digest} passed; nothing was registered")
-        return
-    typer.echo(f"version {verdict.version} passed; promote it: modemap promote {verdict.version}")
+    typer.echo(f"{verdict.name} passed; {next_step}")
 
 
 def table(verdict: "Verdict") -> str:

@@ -42,6 +42,11 @@ class Verdict:
     results: tuple[Result, ...]
 
     @property
+    def name(self) -> str:
+        """What people call the release."""
+        return f"release {self.digest[:16]}" if self.version is None else f"version {self.version}"
+
+    @property
     def passed(self) -> bool:
         """Whether every rule lets the release through, and there were rules at all."""
         return bool(self.results) and all(result.passed for result in self.results)
@@ -62,7 +67,7 @@ class Verdict:
         if not self.passed:
             reasons = [f"{r.rule} {r.outcome} ({_sentence(r)})" for r in self.refusals]
             raise GateRefusedError(
-                f"version {self.version}" if self.version else f"release {self.digest[:16]}",
+                self.name,
                 "must pass every rule of the gate",
                 found="; ".join(reasons) or "no rule was asked",
                 hint="mend what the rules name and run again; the champion stays as it is",

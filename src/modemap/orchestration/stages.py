@@ -61,8 +61,8 @@ def reproduce(
 
     Its result is whether the stage may have changed its outputs; ``upstream`` holds that of the
     stages before it. With ``recorded_here`` a training is recorded in the checkout's own store even
-    if the environment names another. Only a conflict over DVC's locks is tried again: a gate is never passed by
-    trying again.
+    if the environment names another. Only a conflict over DVC's locks is tried again: a gate is
+    never passed by trying again.
     """
     if not changed and not any(upstream):
         return Completed(name="Cached", message="up to date", data=False)
