@@ -28,7 +28,15 @@ $(READY): pyproject.toml requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r .venv/uv.lock
 	@UV_COMPILE_BYTECODE=1 $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@$(MAKE) identity
 	@touch $@
+
+# DVC keeps experiments as commits, which need an author: where git knows none, this checkout gets one.
+.PHONY: identity
+identity:
+	@git config user.email >/dev/null || { \
+		git config --local user.name modemap && git config --local user.email modemap@localhost && \
+		echo "git knows no author: commits of this checkout are modemap's until you set 'git config user.name' and 'user.email'"; }
 
 .PHONY: lock
 lock: $(READY) ## write requirements.lock again from pyproject.toml

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytest_plugins = ["tests.projects"]
+
 ALLOWED_SKIPS: frozenset[str] = frozenset()
 
 

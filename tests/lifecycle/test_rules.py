@@ -5,7 +5,9 @@ from math import nan
 
 import pytest
 
-from modemap.lifecycle.gate import judge
+from modemap.errors import GateRefusedError
+from modemap.files import canonical_json
+from modemap.lifecycle.gate import Verdict, judge
 from modemap.lifecycle.rules import (
     REQUIRED_METRICS,
     RULES,
@@ -184,3 +186,26 @@ def test_an_accepted_change_passes_with_its_reason():
 
     assert all(result.passed for result in results.values())
     assert results["comparable"].why == "not comparable, accepted: a sketch"
+
+
+def test_a_verdict_without_rules_is_a_refusal():
+    """A gate that asked nothing lets nothing through."""
+    verdict = Verdict(1, DIGEST, None, None, judge(GOOD, rules=[]))
+
+    assert not verdict.passed
+    with pytest.raises(GateRefusedError, match="no rule was asked"):
+        verdict.require()
+
+
+def test_a_refusal_names_every_rule_that_stopped_the_release():
+    """Rule, finding and reason stand in one message; NaN can be kept in the record."""
+    evidence = replace(GOOD, load_failure="it crashed", comparison=_candidate(log_likelihood=nan))
+    verdict = Verdict(1, DIGEST, 1, None, judge(evidence))
+
+    with pytest.raises(GateRefusedError) as caught:
+        verdict.require()
+
+    assert "loads failed" in caught.value.found
+    assert "it crashed" in caught.value.found
+    assert "log_likelihood not checkable" in caught.value.found
+    assert b'"value": "nan"' in canonical_json(verdict.record())

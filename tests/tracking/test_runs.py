@@ -74,7 +74,7 @@ def test_a_run_holds_params_metrics_plots_data_and_tags(store, training):
     (data,) = run.inputs.dataset_inputs
     assert (data.dataset.name, data.dataset.digest) == ("data/prepared", PREPARED)
     with store.asked() as client:
-        history = client.get_metric_history(run_id, "train_som.iteration.quantization_error")
+        history = client.get_metric_history(run_id, "training.quantization_error")
         assert [(entry.step, entry.value) for entry in history] == [(0, 3.0), (1, 2.0), (2, 1.0)]
         assert [file.path for file in client.list_artifacts(run_id, "plots")] == ["plots/map.png"]
 
@@ -221,7 +221,7 @@ def test_more_metrics_than_a_batch_holds_are_logged(store, training):
 
     run_id = log_training_run(store, training(history=history))
 
-    name = "train_som.iteration.quantization_error"
+    name = "training.quantization_error"
     assert len(store.client.get_metric_history(run_id, name)) == 2500
 
 

@@ -48,6 +48,8 @@ class TrainingRun:
         What it answers: name and MLflow type (``long``, ``double``).
     history : mapping, default={}
         For each metric of the training itself, its value after every iteration.
+    usage : mapping, default={}
+        What the training cost: seconds, memory, latency.
     plots : sequence of Path, default=()
         Pictures to keep.
     example : ndarray of shape (n_rows, n_columns) or None, default=None
@@ -63,6 +65,7 @@ class TrainingRun:
     columns: Sequence[str]
     outputs: Mapping[str, str]
     history: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    usage: Mapping[str, float] = field(default_factory=dict)
     plots: Sequence[Path] = ()
     example: "NDArray[np.float64] | None" = None
     started: float | None = None
@@ -159,8 +162,9 @@ def _log_numbers(client: "MlflowClient", run_id: str, model_id: str, run: Traini
         Metric(f"{run.stage}.{name}", value, now, 0, model_id=model_id, run_id=run_id)
         for name, value in final.items()
     ]
+    metrics += [Metric(f"usage.{k}", v, now, 0) for k, v in numbers(run.usage).items()]
     for name, values in run.history.items():
-        key = f"{run.stage}.iteration.{name}"
+        key = f"training.{name}"
         metrics += [Metric(key, float(value), now, step) for step, value in enumerate(values)]
     params = [Param(name, str(value)) for name, value in flat(run.params).items()]
     for start in range(0, len(params), PARAMS_A_BATCH):

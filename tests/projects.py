@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-CHECKOUT = Path(__file__).parents[2]
+CHECKOUT = Path(__file__).parents[1]
 TIMEOUT_SECONDS = 280
 
 
@@ -68,6 +68,7 @@ def clone(target: Path, home: Path) -> Project:
     author = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
     for command in (["init", "-q"], ["add", "-A"], [*author, "commit", "-q", "-m", "start"]):
         project.succeed("git", *command)
+    project.succeed("make", "identity")
     return project
 
 

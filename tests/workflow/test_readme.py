@@ -1,0 +1,158 @@
+"""The README's commands, run as a newcomer types them, in a clone with nothing around it."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from modemap.cli import app
+from tests.projects import CHECKOUT, Project, clone
+
+pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("second")]
+
+README = (CHECKOUT / "README.md").read_text()
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+NOT_RUN = {"make test\n": "it would run this very test again", "mermaid": "a diagram, no command"}
+PATIENCE_SECONDS = 280
+
+
+def blocks(language: str, *words: str) -> list[str]:
+    """Return the blocks of ``language`` that hold all ``words``."""
+    return [text for kind, text in BLOCKS if kind == language and all(w in text for w in words)]
+
+
+RUN = [
+    *blocks("bash", "make run"),
+    *blocks("bash", "make ui"),
+    *blocks("bash", "dvc repro"),
+    *blocks("bash", "--accept-change"),
+    *blocks("python", "SelfOrganizingMap"),
+]
+
+
+def test_every_block_is_run_or_says_why_not():
+    """No command of the README escapes these tests."""
+    for kind, text in BLOCKS:
+        assert text in RUN or text in NOT_RUN or kind in NOT_RUN, text
+    assert len(RUN) == len(set(RUN)) == 5
+
+
+@pytest.fixture(scope="module")
+def newcomer(tmp_path_factory) -> Project:
+    """Type `make run` in a bare clone, with no environment of Python's active."""
+    base = tmp_path_factory.mktemp("newcomer")
+    project = clone(base / "modemap", base / "home")
+    (command,) = blocks("bash", "make run")
+    said = in_shell(project, command)
+    assert "\nchampion  modemap version 1, digest " in said
+    return project
+
+
+def in_shell(project: Project, command: str) -> str:
+    """Run a block in a plain shell, without this test's environment; return what it printed."""
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", command],
+        cwd=project.root,
+        env=plain_environment(project),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_SECONDS,
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout + done.stderr
+
+
+def plain_environment(project: Project) -> dict[str, str]:
+    """Return the environment of a person who just logged in, and where packages come from."""
+    active = str(Path(sys.executable).parent)
+    path = [part for part in os.environ["PATH"].split(os.pathsep) if part != active]
+    kept = ("PIP_", "UV_", "SSL_", "REQUESTS_", "CURL_", "LANG", "PYENV_")
+    settings = {name: value for name, value in os.environ.items() if name.startswith(kept)}
+    cache = {"UV_CACHE_DIR": os.environ.get("UV_CACHE_DIR", str(Path.home() / ".cache/uv"))}
+    return cache | settings | {"HOME": str(project.home), "PATH": os.pathsep.join(path)}
+
+
+def test_a_second_time_nothing_is_installed_or_trained(newcomer):
+    """`make run` again says that all is up to date and that the champion stays."""
+    said = in_shell(newcomer, "make run")
+
+    assert "installing" not in said
+    assert "Running stage" not in said
+    assert "version 1 is the champion already" in said
+
+
+def test_the_pages_open_and_close(newcomer):
+    """`make ui` prints two addresses and ends at Ctrl-C."""
+    (command,) = blocks("bash", "make ui")
+    child = subprocess.Popen(
+        ["bash", "-c", f"exec {command}"],
+        cwd=newcomer.root,
+        env=plain_environment(newcomer),
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert child.stdout is not None
+    lines = []
+    for line in child.stdout:
+        lines.append(line)
+        if line.startswith("Ctrl-C"):
+            break
+    os.killpg(child.pid, signal.SIGINT)
+    rest = child.stdout.read()
+    child.stdout.close()
+    child.wait(60)
+
+    assert [line.split()[0] for line in lines] == ["Prefect", "MLflow", "Ctrl-C"]
+    assert "stopped" in rest
+
+
+def test_a_data_scientist_works_and_promotes_with_a_reason(newcomer):
+    """The block of everyday commands, then the one that promotes what cannot be compared."""
+    (everyday,) = blocks("bash", "dvc repro")
+    (accepting,) = blocks("bash", "--accept-change")
+
+    said = in_shell(newcomer, everyday)
+    assert "Running stage 'train_som'" in said
+    assert "version 1" in said
+    said = in_shell(newcomer, f"source .venv/bin/activate\n{accepting}")
+
+    assert "\nchampion  modemap version 2, digest " in said
+
+
+def test_the_estimators_work_alone(tmp_path):
+    """The block of Python prints units, and that the modes lose nothing."""
+    (script,) = blocks("python", "SelfOrganizingMap")
+
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.splitlines()[-1] == "True"
+
+
+def test_every_command_of_the_table_exists_and_the_table_is_complete():
+    """The README knows the commands that there are, and no others."""
+    listed = set(re.findall(r"^\| `modemap (\w+)` \|", README, re.MULTILINE))
+
+    assert listed == set(typer.main.get_command(app).commands)
+
+
+def test_every_exit_code_is_explained():
+    """The table of exit codes has each code of the errors."""
+    from modemap import errors
+
+    codes = {getattr(errors, name).exit_code for name in errors.__all__}
+    listed = {int(code) for code in re.findall(r"^\| (\d) \|", README, re.MULTILINE)}
+
+    assert listed == {0, *codes}
