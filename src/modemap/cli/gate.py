@@ -29,7 +29,7 @@ def gate(
 
     Example: modemap gate 3 --accept-change "a smaller map"
     """
-    from modemap.lifecycle.gate import gate as judge_version  # noqa: PLC0415
+    from modemap.lifecycle.gate import gate as gate_version  # noqa: PLC0415
     from modemap.lifecycle.gate import gate_here  # noqa: PLC0415
 
     if here and version is not None:
@@ -37,12 +37,11 @@ def gate(
             "modemap gate", "--here takes no version", found=version, hint="leave one of them out"
         )
     root = Path.cwd()
-    verdict = (
-        gate_here(root, accept_change) if here else judge_version(root, version, accept_change)
-    )
+    verdict = gate_here(root, accept_change) if here else gate_version(root, version, accept_change)
     typer.echo(table(verdict))
     verdict.require()
-    typer.echo(f"{verdict.name} passed; {next_step}")
+    promotion = f"promote it: modemap promote {verdict.version}"
+    typer.echo(f"{verdict.name} passed; {'nothing was registered' if here else promotion}")
 
 
 def table(verdict: "Verdict") -> str:
