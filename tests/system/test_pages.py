@@ -102,12 +102,12 @@ def keep_picture(browser, name: str) -> None:
 
 
 def test_prefect_shows_the_run_with_its_stages(addresses, browser, experimented):
-    """The flow run is completed, has nine tasks, and each stage's own line is in its log."""
+    """The flow run is completed, has ten tasks, and each stage's own line is in its log."""
     listed = text_with(browser, addresses["Prefect"], "retrain", "Completed")
     assert "retrain" in listed
     link = browser.find_element(By.CSS_SELECTOR, "a[href*='/runs/flow-run/']").get_attribute("href")
 
-    page = text_with(browser, link, "Completed", "9 Task runs", "Beginning flow run")
+    page = text_with(browser, link, "Completed", "10 Task runs", "Beginning flow run")
 
     rows = json.loads(experimented.read("reports/ingest.json"))["rows"]
     assert f"rows {rows:,}" in text_with(browser, link, f"rows {rows:,}")

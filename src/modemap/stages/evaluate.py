@@ -23,6 +23,7 @@ from modemap.params import Params
 from modemap.release import Release, load_release, write_golden, write_manifest
 from modemap.reporting.pictures import draw_calibration
 from modemap.stages.entry import run_stage
+from modemap.stages.progress import track
 from modemap.stages.train_som import new_map
 
 __all__ = ["assemble", "evaluate", "score_rows"]
@@ -92,7 +93,8 @@ def stability(release: Release, train: FloatArray, rows: FloatArray, params: Par
     train, rows = (release.preparation.transform(part) for part in (train, rows))
     shape = (params.train_som.n_rows, params.train_som.n_columns)
     labels = []
-    for seed in range(params.evaluate.n_seeds):
+    n_seeds = params.evaluate.n_seeds
+    for seed in track(range(n_seeds), "maps of other seeds", n_seeds):
         rng = np.random.default_rng([params.train_som.random_state, seed])
         drawn = train[rng.integers(len(train), size=len(train))]
         som = new_map(params.train_som, random_state=seed).fit(drawn)

@@ -8,13 +8,14 @@ from modemap.data.watch import check_watched
 from modemap.files import write_json
 from modemap.params import IngestParams, Params
 from modemap.stages.entry import run_stage
+from modemap.stages.progress import track
 
 __all__ = ["ingest"]
 
 
 def ingest(raw: Path, report: Path, params: IngestParams) -> dict[str, object]:
     """Write the batches of ``params.source`` to ``raw`` and their numbers to ``report``."""
-    tables = source_tables(params.source, params.months)
+    tables = track(source_tables(params.source, params.months), "reading the source")
     manifest = write_batches(raw, tables, params.exclude)
     numbers: dict[str, object] = {
         "rows": manifest.rows,

@@ -8,6 +8,7 @@ from modemap.data.suite import read_suite
 from modemap.files import write_json
 from modemap.params import ValidateParams
 from modemap.stages.entry import run_stage
+from modemap.stages.progress import track
 
 __all__ = ["validate"]
 
@@ -28,7 +29,7 @@ def validate(raw: Path, report: Path, rejected: Path, params: ValidateParams) ->
     suite = read_suite(Path(params.suite))
     documents, broken = [], []
     evaluated = 0
-    for judgement in check_contract(raw, suite):
+    for judgement in track(check_contract(raw, suite), "validating batches"):
         documents.append(judgement.document())
         evaluated += sum(outcome.evaluated for outcome in judgement.outcomes)
         if judgement.broken:
