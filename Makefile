@@ -77,11 +77,7 @@ check: $(READY) ## lint, formatting, types, import contracts, workflows, Dockerf
 
 .PHONY: test
 test: check ## check, then every test that needs Python alone
-<<<<<<< HEAD
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not system and not peers" $(TESTS)
-=======
-	@$(BIN)/python -m pytest -n 2 -m "not system and not peers"
->>>>>>> main
+	@$(BIN)/python -m pytest -n 2 -m "not system and not peers" $(TESTS)
 
 .PHONY: test-all
 test-all: $(READY) ## the tests that need Debian's browser and servers or the peers' packages

@@ -2,11 +2,7 @@
 
 from prefect import flow
 
-<<<<<<< HEAD
 from modemap.orchestration.promotion import gate, gate_here, promote, register
-=======
-from modemap.orchestration.promotion import gate, promote, register
->>>>>>> main
 from modemap.orchestration.stages import reproduce_all
 
 
