@@ -66,7 +66,7 @@ def clone(target: Path, home: Path) -> Project:
     for name in filter(None, listed.stdout.split("\0")):
         if (CHECKOUT / name).is_file():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(CHECKOUT / name, target / name)
+            shutil.copy(CHECKOUT / name, target / name)
     project = Project(target, home)
     author = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
     for command in (["init", "-q"], ["add", "-A"], [*author, "commit", "-q", "-m", "start"]):

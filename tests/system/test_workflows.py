@@ -270,8 +270,8 @@ def test_ci_checks_and_tests(hub):
     """The job goes through `make test` and `make test-all`, here on a few tests."""
     ran = ci(hub)
 
-    assert ran.jobs() == {"test on Python 3.11-1": "succeeded"}, ran.log
-    assert len(re.findall(r"^\[.*\| =* *\d+ passed", ran.log, re.MULTILINE)) == 2
+    assert list(ran.jobs().values()) == ["succeeded"], ran.log
+    assert len(re.findall(r"\d+ passed", ran.log)) == 2
 
 
 def test_ci_stops_at_the_first_failure(hub):
@@ -289,7 +289,6 @@ def test_ci_stops_at_the_first_failure(hub):
 
 
 def ci(hub: Hub) -> Ran:
-    """Run `ci.yml` on a small suite, for the Python that runs these tests."""
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    small = (f"--matrix=python:{version}", f"--env=TESTS={SMALL_SUITE}")
+    """Run the job of `ci.yml` that runs everything, on a small suite."""
+    small = ("--matrix=python:3.11", f"--env=TESTS={SMALL_SUITE}")
     return hub.act("push", "ci", {"ref": "refs/heads/main", "repository": OWN}, *small)
