@@ -14,15 +14,14 @@ def retrain(
 ) -> None:
     """Reproduce every stage of dvc.yaml, then register, gate and promote the release.
 
-    Parameters
-    ----------
-    accept_change:
-        Why a release that cannot be compared with the champion may replace it.
-    stage_timeout_seconds:
-        How long one stage may take; then it is stopped with everything it started.
-    promoting:
-        Whether the release is registered and, if the gate passes it, promoted. Otherwise it is
-        judged where it lies, and its training is recorded in this checkout alone.
+    Prefect shows what stands below beside the parameters of a deployment.
+
+    Args:
+        accept_change: Why a release that cannot be compared with the champion may replace it.
+        stage_timeout_seconds: How long one stage may take; then it is stopped with everything it
+            started.
+        promoting: Whether the release is registered and, if the gate passes it, promoted. Otherwise
+            it is judged where it lies, and its training is recorded in this checkout alone.
     """
     reproduce_all(stage_timeout_seconds, recorded_here=not promoting)
     if not promoting:

@@ -4,6 +4,7 @@ import sys
 
 import typer
 
+from modemap.cli.deploy import deploy
 from modemap.cli.gate import gate
 from modemap.cli.promote import promote
 from modemap.cli.register import register
@@ -16,7 +17,7 @@ from modemap.errors import ModemapError, ParamsError
 
 __all__ = ["app", "main"]
 
-COMMANDS = (run, register, gate, promote, status, summary, ui)
+COMMANDS = (run, register, gate, promote, status, summary, deploy, ui)
 EXTRAS = {  # what a command may miss, and the extra that brings it
     "dvc": "workflow",
     "great_expectations": "workflow",
