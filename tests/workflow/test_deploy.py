@@ -8,7 +8,7 @@ import urllib.request
 import pytest
 
 from modemap.errors import ParamsError, StageError
-from modemap.orchestration.deploy import deploy
+from modemap.orchestration.deploy import deploy, read_deployments
 from modemap.orchestration.environment import tool_environment
 from modemap.orchestration.processes import stop_group
 from modemap.orchestration.servers import prefect_server
@@ -31,8 +31,9 @@ def deployed(promoted_copy, tmp_path_factory):
 def asked(api: str, path: str, body: object = None) -> object:
     """Return what the server answers."""
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(f"{api}/{path}", data, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    address, kind = f"{api}/{path}", {"Content-Type": "application/json"}
+    request = urllib.request.Request(address, data, kind)  # noqa: S310  # a server of this test
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310  # the same
         return json.load(answer)
 
 
@@ -104,17 +105,46 @@ def test_deploying_again_keeps_the_pool_as_people_set_it(deployed):
     assert list(found["pull_steps"][0].values()) == [{"directory": "/project"}]
 
 
-def test_a_broken_file_is_named(deployed):
-    """What Prefect cannot deploy ends with code 2."""
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("retrain.py:retrain", "retrain.py:nothing", "nothing"),
+        ("retrain.py:retrain", "missing.py:retrain", "missing.py"),
+        ("promoting: false", "promotion: false", "promotion"),
+        ("17 5 * * 1", "whenever", "whenever"),
+    ],
+)
+def test_what_no_deployment_can_be_is_named(deployed, old, new, said):
+    """An entry with another flow, parameter or schedule than there can be ends with a message."""
     project, api = deployed
     path = project.root / "prefect.yaml"
-    path.write_text(path.read_text().replace("retrain.py:retrain", "retrain.py:nothing"))
+    original = path.read_text()
+    assert old in original
+    path.write_text(original.replace(old, new))
 
     done = project.run("modemap", "deploy", PREFECT_API_URL=api)
 
+    path.write_text(original)
     assert done.returncode == 2
-    assert "prefect.yaml: must be what Prefect can deploy" in done.stderr
-    assert "nothing" in done.stderr
+    assert done.stderr.startswith(f"error: {path}")
+    assert said in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("deployments: [", "must be YAML"),
+        ("", "must be YAML"),
+        ("deployments: [{name: weekly}]", "deployments.entrypoint: Field required"),
+        ("deployments: [{name: a, cron: b}]", "deployments"),
+    ],
+)
+def test_a_file_of_another_form_is_refused(tmp_path, text, said):
+    """The message names the key."""
+    (tmp_path / "prefect.yaml").write_text(text)
+
+    with pytest.raises(ParamsError, match=said):
+        read_deployments(tmp_path / "prefect.yaml")
 
 
 def test_a_server_must_be_named(tmp_path, monkeypatch):

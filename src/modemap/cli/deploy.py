@@ -18,10 +18,10 @@ def deploy(
 
     Example: modemap deploy --project /project
     """
-    from modemap.orchestration.deploy import POOL  # noqa: PLC0415  # help stays fast
     from modemap.orchestration.deploy import deploy as deploy_project  # noqa: PLC0415
 
-    deploy_project(Path.cwd(), project)
-    typer.echo("deployed; a worker runs them:")
-    typer.echo(f"  prefect worker start --pool {POOL}")
-    typer.echo("  prefect deployment run retrain/weekly")
+    deployments = deploy_project(Path.cwd(), project)
+    typer.echo(f"deployed: {', '.join(deployment.name for deployment in deployments)}")
+    typer.echo("a worker runs them:")
+    for pool in sorted({deployment.work_pool.name for deployment in deployments}):
+        typer.echo(f"  prefect worker start --pool {pool}")
