@@ -65,7 +65,7 @@ test: check ## check, then every test that needs Python alone
 .PHONY: test-all
 test-all: $(READY) ## the tests that need Debian's browser and servers or the peers' packages
 	@.ci/install-system
-	@$(BIN)/python -m pytest -m "system or peers"
+	@$(BIN)/python -m pytest -p no:randomly -m "system or peers"
 
 .PHONY: bench
 bench: $(READY) ## measure the bars of docs/benchmarks.md; exit 1 when one does not hold
