@@ -81,7 +81,8 @@ def test_a_variable_forbids_promoting_too(promoted_copy, tmp_path):
 
 def test_a_store_is_carried_by_commands(promoted_copy, tmp_path, bare):
     """Saved in one checkout and restored in another, the champion is the same."""
-    project = promoted_copy(tmp_path)
+    (tmp_path / "first").mkdir()
+    project = promoted_copy(tmp_path / "first")
     project.succeed("modemap", "store", "save", str(tmp_path / "store.tar.gz"))
 
     bare.succeed("modemap", "store", "restore", str(tmp_path / "store.tar.gz"))
