@@ -1,6 +1,8 @@
 """What a data scientist does with DVC alone, with an empty home and no git identity."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -94,7 +96,7 @@ def test_a_killed_stage_leaves_nothing_half_written(promoted, copied, stage):
             stderr=subprocess.DEVNULL,
         )
         time.sleep(seconds)
-        subprocess.run(["kill", "-KILL", f"-{child.pid}"], check=False)
+        os.killpg(child.pid, signal.SIGKILL)
         child.wait()
         output = copied.root / outputs[stage]
         whole = promoted.root / outputs[stage]
