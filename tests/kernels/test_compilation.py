@@ -160,3 +160,47 @@ def test_the_users_own_kernels_keep_their_cache_folder():
     script += "; assert numba.config.CACHE_DIR == before"
 
     subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
+
+
+@pytest.fixture
+def compiled(sources):
+    """Stand in for what was compiled beside the sources before these became read-only."""
+    folder = cache_folder()
+    assert folder.parent == sources / "__pycache__"
+    (folder / "search.nbc").write_text("machine code")
+    return folder
+
+
+@pytest.fixture
+def read_only(compiled, monkeypatch):
+    """Make a folder unwritable for whoever runs the tests, root too."""
+    is_writable = compilation._is_writable
+    monkeypatch.setattr(
+        compilation, "_is_writable", lambda folder: folder != compiled and is_writable(folder)
+    )
+
+
+@pytest.mark.usefixtures("read_only")
+def test_what_an_image_compiled_is_copied_to_where_one_can_write(tmp_path, monkeypatch):
+    """A container with a read-only root does not compile again."""
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+
+    folder = cache_folder()
+
+    assert folder.parent == tmp_path / "home" / ".cache"
+    assert (folder / "search.nbc").read_text() == "machine code"
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+@pytest.mark.usefixtures("read_only")
+def test_what_was_compiled_since_is_kept(tmp_path, monkeypatch):
+    """A copy never replaces what another process has compiled there."""
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (cache_folder() / "search.nbc").write_text("newer")
+
+    folder = cache_folder()
+
+    assert (folder / "search.nbc").read_text() == "newer"
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]

@@ -206,3 +206,42 @@ def test_help_imports_nothing_heavy(project):
 
     assert done.stderr.strip() == ""
     assert "status" in done.stdout
+
+
+def test_a_release_is_judged_where_it_lies(modemap):
+    """`gate --here` prints the table and registers nothing."""
+    code, said, _ = modemap("gate", "--here")
+
+    assert code == 0
+    assert "loads" in said
+    assert "passed; nothing was registered" in said
+    assert modemap("gate", "1")[0] == 8
+
+
+def test_what_lies_here_has_no_version(modemap):
+    """A number beside `--here` is refused."""
+    code, _, errors = modemap("gate", "--here", "3")
+
+    assert code == 2
+    assert "--here takes no version" in errors
+
+
+def test_the_summary_is_printed_and_its_facts_written(modemap, project):
+    """Markdown for people, JSON for the job that comments."""
+    code, said, _ = modemap("summary", "--json", "summary.json")
+
+    assert code == 0
+    assert said.startswith("## The release was not judged")
+    assert project.read("summary.json")["candidate"]["metrics"]["n_rows"] == 500
+
+
+def test_the_store_is_packed_and_never_replaced(modemap, project):
+    """`store save` names the digest; `store restore` refuses a checkout that has a store."""
+    code, said, _ = modemap("store", "save", "store.tar.gz")
+    assert code == 0
+    assert (project.root / "store.tar.gz.sha256").read_text().split()[0] in said
+
+    code, _, errors = modemap("store", "restore", "store.tar.gz")
+
+    assert code == 8
+    assert "must not be replaced" in errors

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from modemap.errors import GateRefusedError, RegistryError, ReleaseError
-from modemap.files import read_json
+from modemap.files import read_json, sha256_file
 from modemap.lifecycle import clean_load
-from modemap.lifecycle.gate import gate
+from modemap.lifecycle.gate import gate, gate_here
 from modemap.lifecycle.promote import promote
 from modemap.lifecycle.register import register
 from modemap.lifecycle.status import status
@@ -227,3 +227,55 @@ def test_the_clean_process_does_not_see_the_current_folder(release, tmp_path, mo
     report = clean_load.load_cleanly(release, release_digest(release))
 
     assert report["digest"] == release_digest(release)
+
+
+@pytest.mark.usefixtures("in_process")
+def test_a_release_is_judged_where_it_lies(promoted, releases):
+    """An unregistered release meets the champion; the store keeps every byte, the verdict stays."""
+    digest = promoted.install(releases["longer trained"])
+    status(promoted.root)  # a copied store follows its folder when it is first opened
+    before = sha256_file(promoted.root / "mlruns" / "mlflow.db")
+
+    verdict = gate_here(promoted.root)
+
+    verdict.require()
+    assert (verdict.version, verdict.digest, verdict.champion) == (None, digest, 1)
+    assert sha256_file(promoted.root / "mlruns" / "mlflow.db") == before
+    assert promoted.read("reports/verdict.json") == verdict.record()
+
+
+@pytest.mark.usefixtures("in_process")
+def test_a_bad_release_is_refused_where_it_lies(promoted, releases):
+    """The same rules stop it as if it were registered."""
+    promoted.install(releases["bad map"])
+
+    verdict = gate_here(promoted.root)
+
+    assert _stopped_by(verdict) == ["quantization_error"]
+    with pytest.raises(GateRefusedError, match=f"release {verdict.digest[:16]}: must pass"):
+        verdict.require()
+
+
+def test_a_release_without_papers_is_refused_where_it_lies(project):
+    """What is missing beside it could not be checked."""
+    (project.root / "data" / "raw" / "manifest.json").unlink()
+    project.lock()
+
+    assert "contract" in _stopped_by(gate_here(project.root))
+
+
+def test_no_store_is_made_to_judge_where_a_release_lies(project):
+    """Without a store there is no champion, and none comes into being."""
+    shutil.rmtree(project.root / "mlruns")
+
+    gate_here(project.root).require()
+
+    assert not (project.root / "mlruns").exists()
+
+
+def test_what_the_graph_did_not_leave_is_not_judged(project):
+    """A release that was swapped after the run stops before the gate."""
+    (project.root / "models" / "release" / "som.npz").write_bytes(b"another map")
+
+    with pytest.raises(ReleaseError, match=r"som\.npz"):
+        gate_here(project.root)

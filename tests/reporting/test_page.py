@@ -196,7 +196,9 @@ def test_nothing_known_still_makes_a_page(story):
 @pytest.mark.parametrize(
     ("changes", "headline"),
     [
-        ({"version": None}, "A release that is not registered"),
+        ({"version": None, "verdict": None}, "A release that is not registered"),
+        ({"version": None}, "A release that the gate stopped"),
+        ({"version": None, "verdict": told.Verdict(True, 3, None, [])}, "A release that passed"),
         ({"champion": 4}, "Version 4 is the champion"),
         ({"verdict": None}, "Version 4 is a candidate"),
     ],

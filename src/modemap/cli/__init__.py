@@ -4,18 +4,21 @@ import sys
 
 import typer
 
+from modemap.cli.deploy import deploy
 from modemap.cli.gate import gate
 from modemap.cli.promote import promote
 from modemap.cli.register import register
 from modemap.cli.report import report
 from modemap.cli.run import run
 from modemap.cli.status import status
+from modemap.cli.store import store
+from modemap.cli.summary import summary
 from modemap.cli.ui import ui
 from modemap.errors import ModemapError, ParamsError
 
 __all__ = ["app", "main"]
 
-COMMANDS = (run, register, gate, promote, status, report, ui)
+COMMANDS = (run, register, gate, promote, status, report, summary, deploy, ui)
 EXTRAS = {  # what a command may miss, and the extra that brings it
     "dvc": "workflow",
     "great_expectations": "workflow",
@@ -40,6 +43,7 @@ app = typer.Typer(
 )
 for command in COMMANDS:
     app.command()(command)
+app.add_typer(store, name="store")
 
 
 def main() -> None:

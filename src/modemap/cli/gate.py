@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from modemap.errors import ParamsError
+
 if TYPE_CHECKING:
     from modemap.lifecycle.gate import Verdict
 
@@ -19,17 +21,27 @@ def gate(
         str | None,
         typer.Option(help="Why a release that cannot be compared with the champion may pass."),
     ] = None,
+    here: Annotated[
+        bool, typer.Option("--here", help="Judge models/release as it lies, registered or not.")
+    ] = False,
 ) -> None:
     """Judge a version by every rule; exit with 6 if one stops it.
 
     Example: modemap gate 3 --accept-change "a smaller map"
     """
-    from modemap.lifecycle.gate import gate as judge_version  # noqa: PLC0415
+    from modemap.lifecycle.gate import gate as gate_version  # noqa: PLC0415
+    from modemap.lifecycle.gate import gate_here  # noqa: PLC0415
 
-    verdict = judge_version(Path.cwd(), version, accept_change)
+    if here and version is not None:
+        raise ParamsError(
+            "modemap gate", "--here takes no version", found=version, hint="leave one of them out"
+        )
+    root = Path.cwd()
+    verdict = gate_here(root, accept_change) if here else gate_version(root, version, accept_change)
     typer.echo(table(verdict))
     verdict.require()
-    typer.echo(f"version {verdict.version} passed; promote it: modemap promote {verdict.version}")
+    promotion = f"promote it: modemap promote {verdict.version}"
+    typer.echo(f"{verdict.name} passed; {'nothing was registered' if here else promotion}")
 
 
 def table(verdict: "Verdict") -> str:

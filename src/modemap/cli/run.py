@@ -13,9 +13,17 @@ def run(
     accept_change: Annotated[
         str | None,
         typer.Option(
-            help="Why a release that cannot be compared with the champion may replace it."
+            envvar="MODEMAP_ACCEPT_CHANGE",
+            help="Why a release that cannot be compared with the champion may replace it.",
         ),
     ] = None,
+    promote: Annotated[
+        bool,
+        typer.Option(
+            envvar="MODEMAP_PROMOTE",
+            help="Register the release and promote it if it passes; else only judge it.",
+        ),
+    ] = True,
 ) -> None:
     """Reproduce every stage, then register, gate and promote the release.
 
@@ -23,5 +31,9 @@ def run(
     """
     from modemap.orchestration.run import run as run_flow  # noqa: PLC0415  # help stays fast
 
-    parameters = {} if accept_change is None else {"accept_change": accept_change}
+    parameters: dict[str, object] = {}
+    if accept_change is not None:
+        parameters["accept_change"] = accept_change
+    if not promote:
+        parameters["promoting"] = False
     raise typer.Exit(run_flow(Path.cwd(), flow, parameters))

@@ -3,12 +3,14 @@
 numba's disk cache watches only the file of the compiled function and sits beside it, which fails
 where the sources are read-only. Here the cache folder carries a digest of all sources of this
 folder, and the first place that can be written is taken: ``NUMBA_CACHE_DIR`` if set, the sources'
-``__pycache__``, the user's cache folder, and a private folder among the temporary files.
+``__pycache__``, the user's cache folder, and a private folder among the temporary files. What was
+compiled into a place that cannot be written, as an image's is, is copied to the one that can.
 """
 
 import functools
 import hashlib
 import os
+import shutil
 import stat
 import tempfile
 import threading
@@ -74,11 +76,17 @@ def cache_folder(chosen: str = "") -> Path:
         The user's own choice of a cache folder; the others are tried where it is empty.
     """
     name = f"modemap-{_digest(SOURCES)}"
+    compiled = None
     for parent in _parents(chosen):
         folder = parent / name
         if _is_writable(folder):
-            return folder
-    return _private_temporary_folder(name)
+            break
+        compiled = compiled or (folder if folder.is_dir() else None)
+    else:
+        folder = _private_temporary_folder(name)
+    if compiled:
+        _fill(folder, compiled)
+    return folder
 
 
 @functools.cache
@@ -109,6 +117,17 @@ def _is_writable(folder: Path) -> bool:
             return True
     except OSError:
         return False
+
+
+def _fill(folder: Path, compiled: Path) -> None:
+    """Copy ``compiled`` into ``folder`` at once, unless something was compiled there already."""
+    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    try:
+        shutil.copytree(compiled, temporary, dirs_exist_ok=True)
+        temporary.chmod(stat.S_IMODE(folder.stat().st_mode))
+        temporary.replace(folder)  # which the system refuses unless the folder is empty
+    except OSError:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _private_temporary_folder(name: str) -> Path:

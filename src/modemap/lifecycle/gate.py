@@ -8,25 +8,43 @@ from pathlib import Path
 from typing import Any
 
 from modemap.errors import GateRefusedError
+from modemap.files import read_json, write_json
+from modemap.lifecycle.candidate import (
+    RELEASE,
+    Candidate,
+    LocalCandidate,
+    Promoted,
+    RegisteredCandidate,
+)
 from modemap.lifecycle.evidence import collect_evidence
 from modemap.lifecycle.history import History
+from modemap.lifecycle.lock import check_lock
 from modemap.lifecycle.rules import NOT_CHECKABLE, RULES, Evidence, Result, Rule
 from modemap.params import load_params
+from modemap.release import verify_release
 from modemap.tracking.registry import Registry
-from modemap.tracking.store import open_store
+from modemap.tracking.store import open_store, store_exists
 
-__all__ = ["Verdict", "gate", "judge"]
+__all__ = ["Verdict", "gate", "gate_here", "judge", "last_verdict"]
+
+VERDICT = Path("reports", "verdict.json")  # the last one given in a checkout
+TEST_ROWS = Path("data", "prepared", "test.parquet")
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the gate says of one version, rule by rule."""
+    """What the gate says of one release, rule by rule."""
 
-    version: int
+    version: int | None  # None of a release that is not registered
     digest: str
     champion: int | None  # version it was compared with
     accepted_change: str | None
     results: tuple[Result, ...]
+
+    @property
+    def name(self) -> str:
+        """What people call the release."""
+        return f"release {self.digest[:16]}" if self.version is None else f"version {self.version}"
 
     @property
     def passed(self) -> bool:
@@ -49,7 +67,7 @@ class Verdict:
         if not self.passed:
             reasons = [f"{r.rule} {r.outcome} ({_sentence(r)})" for r in self.refusals]
             raise GateRefusedError(
-                f"version {self.version}",
+                self.name,
                 "must pass every rule of the gate",
                 found="; ".join(reasons) or "no rule was asked",
                 hint="mend what the rules name and run again; the champion stays as it is",
@@ -93,23 +111,69 @@ def gate(root: Path, number: int | None = None, accept_change: str | None = None
     RegistryError
         If the version or the history cannot be read.
     """
-    params = load_params(root / "params.yaml")
-    registry = Registry(open_store(root, params.project))
+    project = load_params(root / "params.yaml").project
+    registry = Registry(open_store(root, project))
     version = registry.get(number)
     head = History(registry).head()
-    with tempfile.TemporaryDirectory(prefix="modemap-gate-") as folder:
-        evidence, costs = collect_evidence(
-            registry,
-            version,
-            head,
-            accept_change=accept_change,
-            params=params.gate,
-            folder=Path(folder),
-        )
-    verdict = Verdict(version.number, version.digest, head.champion, accept_change, judge(evidence))
+    candidate = RegisteredCandidate(registry, version)
+    verdict, costs = _judge_release(
+        root, candidate, Promoted.of(registry, head), accept_change, version.number
+    )
     registry.log_metrics(version.run_id, {f"release.{name}": cost for name, cost in costs.items()})
     registry.record_verdict(version, verdict.record(), head.number)
     return verdict
+
+
+def gate_here(root: Path, accept_change: str | None = None) -> Verdict:
+    """Judge the release in ``models/release`` as it lies there; nothing is registered or changed.
+
+    Raises
+    ------
+    ReleaseError
+        If the release is damaged or not what the last complete run of the graph left.
+    RegistryError
+        If the history cannot be read.
+    """
+    verify_release(root / RELEASE)
+    check_lock(root)
+    champion = None
+    if store_exists(root):
+        registry = Registry(open_store(root, load_params(root / "params.yaml").project))
+        champion = Promoted.of(registry, History(registry).head())
+    verdict, _costs = _judge_release(root, LocalCandidate(root), champion, accept_change, None)
+    return verdict
+
+
+def last_verdict(root: Path, digest: str) -> dict[str, Any] | None:
+    """Return the record of the last verdict given in ``root`` if it speaks of ``digest``."""
+    try:
+        verdict = dict(read_json(root / VERDICT))
+    except (OSError, ValueError):
+        return None
+    return verdict if verdict.get("digest") == digest else None
+
+
+def _judge_release(
+    root: Path,
+    candidate: Candidate,
+    champion: Promoted | None,
+    accept_change: str | None,
+    number: int | None,
+) -> tuple[Verdict, dict[str, float]]:
+    """Return the verdict, also written to ``reports``, and what loading the release cost."""
+    with tempfile.TemporaryDirectory(prefix="modemap-gate-") as folder:
+        evidence, costs = collect_evidence(
+            candidate,
+            champion,
+            rows=root / TEST_ROWS,
+            accept_change=accept_change,
+            params=load_params(root / "params.yaml").gate,
+            folder=Path(folder),
+        )
+    compared = champion.number if champion else None
+    verdict = Verdict(number, candidate.digest, compared, accept_change, judge(evidence))
+    write_json(root / VERDICT, verdict.record())
+    return verdict, costs
 
 
 def _judged(rule: Rule, evidence: Evidence) -> Result:

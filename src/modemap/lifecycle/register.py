@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from modemap.errors import ReleaseError
 from modemap.files import canonical_json, read_json
-from modemap.lifecycle.evidence import EVALUATION, RAW_MANIFEST, VALIDATION
+from modemap.lifecycle.candidate import EVALUATION, PAPERS, RELEASE, REPORTS
 from modemap.lifecycle.lock import check_lock
 from modemap.params import load_params
 from modemap.release import release_digest, verify_release
@@ -20,13 +20,6 @@ from modemap.tracking.store import Store, open_store
 
 __all__ = ["register"]
 
-RELEASE = Path("models", "release")
-REPORTS = Path("reports")
-EVIDENCE = {
-    EVALUATION: REPORTS / "evaluate.json",
-    VALIDATION: REPORTS / "validate.json",
-    RAW_MANIFEST: Path("data", "raw", "manifest.json"),
-}
 TRAINED = {  # the parts of a release that each training stage made, and what they answer
     "train_som": (("segments.npz", "som.npz"), {"unit": "long"}),
     "train_mixture": (
@@ -57,7 +50,7 @@ def register(root: Path, flow_run: str | None = None) -> Version:
     release = root / RELEASE
     manifest = verify_release(release)
     digest = release_digest(release)
-    evaluation = _evaluation(root / EVIDENCE[EVALUATION], digest)
+    evaluation = _evaluation(root / PAPERS[EVALUATION], digest)
     check_lock(root)
     store = open_store(root, params.project)
     runs = {stage: _ensure_training(store, stage, release, manifest) for stage in TRAINED}
@@ -70,7 +63,7 @@ def register(root: Path, flow_run: str | None = None) -> Version:
         release,
         tags=tags,
         metrics={"evaluate": evaluation},
-        evidence={name: root / path for name, path in EVIDENCE.items() if (root / path).exists()},
+        evidence={name: root / path for name, path in PAPERS.items() if (root / path).exists()},
         note=_note(evaluation),
     )
 

@@ -8,15 +8,20 @@ from modemap.lifecycle.rules import REQUIRED_METRICS
 from modemap.reporting.story import Metric, RuleResult, Standing, Verdict
 from modemap.tracking.registry import Registry, Version
 
-__all__ = ["find_standing"]
+__all__ = ["find_standing", "find_unregistered"]
 
 EVALUATED = "evaluate."
 
 
 def find_standing(
-    registry: Registry, version: Version | None, evaluation: Mapping[str, Any]
+    registry: Registry,
+    version: Version | None,
+    evaluation: Mapping[str, Any],
+    verdict: Mapping[str, Any] | None,
 ) -> Standing | None:
-    """Return where ``version``, if the release has one, stands; None if nothing is registered.
+    """Return where ``version``, if the release has one, stands; None if nothing is known of it.
+
+    A version's verdict is the registry's, that of a release without one is ``verdict``.
 
     Its metrics, those of ``evaluation``, stand beside the champion's; the champion's own beside
     those of the one before it.
@@ -28,7 +33,7 @@ def find_standing(
     """
     head = History(registry).head()
     if version is None and head.champion is None:
-        return None
+        return find_unregistered(evaluation, verdict)
     other = _other(head, version)
     others = _metrics(registry, other) if other else {}
     return Standing(
@@ -39,8 +44,18 @@ def find_standing(
         why=head.entry.get("why", ""),
         other=other,
         metrics=[Metric(name, evaluation.get(name), others.get(name)) for name in REQUIRED_METRICS],
-        verdict=_verdict(registry.read_verdict(version)) if version else None,
+        verdict=_verdict(registry.read_verdict(version) if version else verdict),
     )
+
+
+def find_unregistered(
+    evaluation: Mapping[str, Any], verdict: Mapping[str, Any] | None
+) -> Standing | None:
+    """Return how a release was judged where nothing is registered; None if it was not judged."""
+    if verdict is None:
+        return None
+    metrics = [Metric(name, evaluation.get(name), None) for name in REQUIRED_METRICS]
+    return Standing(None, None, "", "", "", None, metrics, _verdict(verdict))
 
 
 def _other(head: Head, version: Version | None) -> int | None:

@@ -15,8 +15,9 @@ from modemap.data.suite import read_suite
 from modemap.errors import ModemapError
 from modemap.files import read_json
 from modemap.lifecycle.contract_story import tell_contract
+from modemap.lifecycle.gate import last_verdict
 from modemap.lifecycle.lock import check_lock
-from modemap.lifecycle.standing import find_standing
+from modemap.lifecycle.standing import find_standing, find_unregistered
 from modemap.params import Params, load_params
 from modemap.reporting.story import Batch, Column, Contract, Data, Models, Standing, Stopped, Story
 from modemap.tracking.lineage import UNKNOWN, read_lineage
@@ -96,12 +97,13 @@ class _Teller:
         )
 
     def standing(self, digest: str | None) -> tuple[Standing | None, Version | None]:
+        evaluation = self.evaluation() if digest else {}
+        verdict = last_verdict(self.root, digest) if digest else None
         if not store_exists(self.root):
-            return None, None
+            return find_unregistered(evaluation, verdict), None
         registry = Registry(open_store(self.root, self.params.project))
         version = registry.find(digest) if digest else None
-        evaluation = self.evaluation() if digest else {}
-        return find_standing(registry, version, evaluation), version
+        return find_standing(registry, version, evaluation, verdict), version
 
 
 def tell_story(

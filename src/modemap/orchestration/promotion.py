@@ -11,7 +11,7 @@ from modemap.lifecycle import register as registering
 from modemap.lifecycle import status as asking
 from modemap.orchestration.summary import metrics_table
 
-__all__ = ["gate", "promote", "register"]
+__all__ = ["gate", "gate_here", "promote", "register"]
 
 
 @task(name="register", task_run_name="register", tags=["mlflow"])
@@ -30,7 +30,17 @@ def gate(version: int, accept_change: str | None = None) -> None:
     if champion is not None and champion.version == version:
         logger.info("version %d is the champion already", version)
         return
-    verdict = judging.gate(Path.cwd(), version, accept_change)
+    _show(judging.gate(Path.cwd(), version, accept_change), f"version {version}")
+
+
+@task(name="gate_here", task_run_name="gate models/release")
+def gate_here(accept_change: str | None = None) -> None:
+    """Judge the release where it lies; a refusal fails the flow, and nothing is registered."""
+    _show(judging.gate_here(Path.cwd(), accept_change), "the release, which is not registered")
+
+
+def _show(verdict: judging.Verdict, judged: str) -> None:
+    """Log the verdict rule by rule and keep it with the flow run; raise if it is a refusal."""
     table = [
         {
             "rule": result.rule,
@@ -41,11 +51,9 @@ def gate(version: int, accept_change: str | None = None) -> None:
         }
         for result in verdict.results
     ]
-    create_table_artifact(
-        key="gate", table=table, description=f"The gate's verdict on version {version}"
-    )
+    create_table_artifact(key="gate", table=table, description=f"The gate's verdict on {judged}")
     for row in table:
-        logger.info("%s %s: %s", row["rule"], row["outcome"], row["why"])
+        get_run_logger().info("%s %s: %s", row["rule"], row["outcome"], row["why"])
     verdict.require()
 
 

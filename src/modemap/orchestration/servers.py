@@ -59,9 +59,9 @@ def free_port(preferred: int = 0) -> int:
     raise AssertionError("port 0 always binds")
 
 
-def wait_until_healthy(url: str, alive: object = None) -> bool:
+def wait_until_healthy(url: str, alive: object = None, seconds: float = START_SECONDS) -> bool:
     """Poll ``url`` until it answers 200; False once ``alive()`` is false or the time is over."""
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:
             with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310  # our own http URL

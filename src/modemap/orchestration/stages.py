@@ -59,18 +59,27 @@ def plan() -> Plan:
     retry_delay_seconds=RETRY_SECONDS,
     retry_condition_fn=is_lock_conflict,
 )
-def reproduce(stage: str, timeout_seconds: float, upstream: list[bool], changed: bool) -> Any:
+def reproduce(
+    stage: str,
+    timeout_seconds: float,
+    upstream: list[bool],
+    changed: bool,
+    recorded_here: bool = False,
+) -> Any:
     """Run one stage by DVC unless its inputs, code and params are unchanged.
 
     Its result is whether the stage may have changed its outputs; ``upstream`` holds that of the
-    stages before it. Only a conflict over DVC's locks is tried again: a gate is never passed by
-    trying again.
+    stages before it. With ``recorded_here`` a training is recorded in the checkout's own store even
+    if the environment names another. Only a conflict over DVC's locks is tried again: a gate is
+    never passed by trying again.
     """
     if not changed and not any(upstream):
         return Completed(name="Cached", message="up to date", data=False)
     logger = get_run_logger()
     root = Path.cwd()
     environment = tool_environment(root) | {"MODEMAP_FLOW_RUN": runtime.flow_run.id or ""}
+    if recorded_here:
+        environment.pop("MLFLOW_TRACKING_URI", None)
     (root / FAILURES / f"{stage}.json").unlink(missing_ok=True)
     finished = run_streaming(
         [sys.executable, "-m", "dvc", "repro", "--single-item", stage],
@@ -85,13 +94,15 @@ def reproduce(stage: str, timeout_seconds: float, upstream: list[bool], changed:
     return Completed(data=True)
 
 
-def reproduce_all(timeout_seconds: float) -> None:
+def reproduce_all(timeout_seconds: float, *, recorded_here: bool = False) -> None:
     """Run every stage of dvc.yaml in the order of its graph, siblings side by side."""
     found = plan()
     futures: dict[str, PrefectFuture[Any]] = {}
     for stage in found.ordered():
         before: Any = [futures[need] for need in found.upstream[stage]]
-        futures[stage] = reproduce.submit(stage, timeout_seconds, before, stage in found.changed)
+        futures[stage] = reproduce.submit(
+            stage, timeout_seconds, before, stage in found.changed, recorded_here
+        )
     failures = [future.state for future in futures.values() if _is_failed(future)]
     for state in failures:
         state.result()  # raises the first stage's own error

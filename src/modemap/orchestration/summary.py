@@ -55,10 +55,11 @@ def other_processor_lines(root: Path) -> list[str]:
 
 
 def _committed_lock(root: Path) -> bytes:
-    answer = subprocess.run(
-        ["git", "show", "HEAD:./dvc.lock"], cwd=root, capture_output=True, check=False
-    )
-    return answer.stdout
+    command = ["git", "show", "HEAD:./dvc.lock"]
+    try:
+        return subprocess.run(command, cwd=root, capture_output=True, check=False).stdout
+    except FileNotFoundError:  # a container has no git
+        return b""
 
 
 def _inputs(lock: bytes) -> dict[str, Any]:

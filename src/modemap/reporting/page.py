@@ -116,7 +116,7 @@ def _headline(story: Story) -> str:
     if story.models is None:
         return "The run stopped" if story.stopped else "No models yet"
     if story.standing is None or story.standing.version is None:
-        return "The run stopped" if story.stopped else "A release that is not registered"
+        return _unregistered(story)
     version, verdict = story.standing.version, story.standing.verdict
     state = "is a candidate"
     if story.standing.is_champion:
@@ -124,6 +124,14 @@ def _headline(story: Story) -> str:
     elif verdict is not None and not verdict.passed:
         state = "was stopped by the gate"
     return f"Version {version} {state}"
+
+
+def _unregistered(story: Story) -> str:
+    if story.standing is None or story.standing.verdict is None:
+        return "The run stopped" if story.stopped else "A release that is not registered"
+    if not story.standing.verdict.passed:
+        return "A release that the gate stopped"
+    return "A release that passed the gate and is not registered"
 
 
 def _lead(story: Story) -> str:

@@ -17,6 +17,7 @@ __all__ = ["LINEAGE_FILES", "UNKNOWN", "Lineage", "package_version", "read_linea
 
 UNKNOWN = "unknown"
 FLOW_RUN_VARIABLE = "MODEMAP_FLOW_RUN"
+COMMIT_VARIABLE = "MODEMAP_COMMIT"  # of the checkout that an image was built from
 LINEAGE_FILES = ("params.yaml", "dvc.yaml", "dvc.lock")
 GIT_SECONDS = 20
 
@@ -50,7 +51,7 @@ def read_lineage(root: Path) -> Lineage:
     """Return the lineage of what the checkout ``root`` holds now."""
     data = _outputs(read_lock(root))
     return Lineage(
-        commit=_git(root, "rev-parse", "HEAD") or UNKNOWN,
+        commit=_git(root, "rev-parse", "HEAD") or os.environ.get(COMMIT_VARIABLE) or UNKNOWN,
         dirty=_dirty(root, made=["dvc.lock", "reports", *data]),
         data=data,
         flow_run=os.environ.get(FLOW_RUN_VARIABLE) or UNKNOWN,
