@@ -10,29 +10,16 @@ import time
 from pathlib import Path
 
 import pytest
-from selenium import webdriver
-from selenium.webdriver.chrome.options import Options
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 from modemap.orchestration.environment import tool_environment
 from modemap.orchestration.servers import free_port
+from tests.chromium import open_chromium
 
 pytestmark = pytest.mark.system
 
 PATIENCE_SECONDS = 60
-SWITCHES = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-quic",
-    "--disable-sync",
-    "--no-first-run",
-    "--window-size=1400,1000",
-)
 PICTURES = os.environ.get("MODEMAP_PICTURES")  # a folder in which to keep what the browser shows
 
 
@@ -71,13 +58,8 @@ def addresses(experimented) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    """Open Debian's Chromium without a window."""
-    options = Options()
-    for switch in SWITCHES:
-        options.add_argument(switch)
-    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('chromium')}")
-    options.binary_location = "/usr/bin/chromium"
-    driver = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
+    """Open a browser without a window."""
+    driver = open_chromium(tmp_path_factory.mktemp("chromium"))
     yield driver
     driver.quit()
 

@@ -6,25 +6,14 @@ import os
 from pathlib import Path
 
 import pytest
-from selenium import webdriver
-from selenium.webdriver.chrome.options import Options
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from tests.chromium import open_chromium
+
 pytestmark = pytest.mark.system
 
-SWITCHES = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--hide-scrollbars",
-    "--no-first-run",
-)
 VIEWS = {  # how it is looked at: width, colours, where a picture of it starts
     "light": (1200, "light", "map"),
     "dark": (1200, "dark", "segments"),
@@ -47,31 +36,33 @@ return [...document.querySelectorAll('p, td, th, dt, dd, a, summary, h1, h2, h3,
 """
 
 
-@pytest.fixture(scope="module", params=VIEWS)
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory):
+    """Start one browser for all."""
+    driver = open_chromium(tmp_path_factory.mktemp("chromium"))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(params=VIEWS)
 def view(request):
     """Name one way of looking at the page."""
     return request.param
 
 
-@pytest.fixture(scope="module")
-def browser(view, tmp_path_factory):
-    """Open Debian's Chromium, cut off from any network, in one width and colour scheme."""
-    options = Options()
-    for switch in SWITCHES:
-        options.add_argument(switch)
-    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('chromium')}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    options.binary_location = "/usr/bin/chromium"
-    driver = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
+@pytest.fixture
+def browser(chromium, view):
+    """Take the browser as if it were new, cut off from any network, in one width and scheme."""
     width, scheme, _ = VIEWS[view]
-    emulate(driver, "screen", scheme)
+    emulate(chromium, "screen", scheme)
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
-    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    driver.execute_cdp_cmd("Network.enable", {})
+    chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    chromium.execute_cdp_cmd("Network.enable", {})
     nothing = {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
-    driver.execute_cdp_cmd("Network.emulateNetworkConditions", nothing)
-    yield driver
-    driver.quit()
+    chromium.execute_cdp_cmd("Network.emulateNetworkConditions", nothing)
+    chromium.get("about:blank")
+    chromium.get_log("browser")  # what others left there
+    return chromium
 
 
 def emulate(driver, media: str, scheme: str) -> None:

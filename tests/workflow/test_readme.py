@@ -7,8 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import typer.main
+from pyarrow import csv
+from ruamel.yaml import YAML
 
 from modemap.cli import app
 from tests.projects import CHECKOUT, Project, clone
@@ -32,6 +37,8 @@ RUN = [
     *blocks("bash", "dvc repro"),
     *blocks("bash", "--accept-change"),
     *blocks("python", "SelfOrganizingMap"),
+    *blocks("yaml", "# params.yaml"),
+    *blocks("yaml", "# expectations/mine.yaml"),
 ]
 
 
@@ -39,7 +46,7 @@ def test_every_block_is_run_or_says_why_not():
     """No command of the README escapes these tests."""
     for kind, text in BLOCKS:
         assert text in RUN or text in NOT_RUN or kind in NOT_RUN, text
-    assert len(RUN) == len(set(RUN)) == 5
+    assert len(RUN) == len(set(RUN)) == 7
 
 
 @pytest.fixture(scope="module")
@@ -153,3 +160,35 @@ def test_every_exit_code_is_explained():
     listed = {int(code) for code in re.findall(r"^\| (\d) \|", README, re.MULTILINE)}
 
     assert listed == {0, *codes}
+
+
+def test_the_edits_for_ones_own_table_work(bare):
+    """The blocks of YAML train on a table of three columns and a key, with values missing."""
+    rng = np.random.default_rng(0)
+    names = ("height", "width", "mass")
+    columns = {name: pa.array(rng.gamma(4.0, 2.0, 600)) for name in names}
+    columns["height"] = pa.array([None, *columns["height"].to_pylist()[1:]])
+    (bare.root / "mine").mkdir()
+    csv.write_csv(pa.table({"id": range(600)} | columns), bare.root / "mine" / "rows.csv")
+    params, suite = blocks("yaml", "# params.yaml") + blocks("yaml", "# expectations/mine.yaml")
+    merge_yaml(bare.root / "params.yaml", params)
+    (bare.root / "expectations" / "mine.yaml").write_text(suite)
+    stages = bare.root / "dvc.yaml"
+    told = stages.read_text().replace("deps:\n", "deps:\n      - mine\n", 1)
+    stages.write_text(told.replace("- expectations/flights.yaml", "- expectations/mine.yaml"))
+
+    said = bare.succeed("modemap", "run")
+
+    assert "\nchampion  modemap version 1, digest " in said
+    scores = pq.read_table(bare.root / "reports" / "scores.parquet")
+    assert set(scores.column("id").to_pylist()) <= set(range(600))
+
+
+def merge_yaml(path: Path, edits: str) -> None:
+    """Write the sections of ``edits`` into a file, value by value; `months` goes."""
+    yaml = YAML()
+    whole = yaml.load(path)
+    for section, values in yaml.load(edits).items():
+        whole[section].update(values)
+    whole["ingest"].pop("months")
+    yaml.dump(whole, path)
