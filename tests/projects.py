@@ -25,22 +25,26 @@ class Project:
 
     def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run ``command`` with this Python's tools first on the path."""
+        return subprocess.run(
+            command,
+            cwd=self.root,
+            env=self.environment() | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=TIMEOUT_SECONDS,
+        )
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment of a person without settings, this Python's tools at hand."""
         tools = Path(sys.executable).parent
         clean = {
             name: value
             for name, value in os.environ.items()
             if not name.startswith(("GIT_", "PREFECT_", "MLFLOW_", "DVC_", "MODEMAP_"))
         }
-        clean |= {"HOME": str(self.home), "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
-        return subprocess.run(
-            command,
-            cwd=self.root,
-            env=clean | environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=TIMEOUT_SECONDS,
-        )
+        path = f"{tools}{os.pathsep}{os.environ['PATH']}"
+        return clean | {"HOME": str(self.home), "PATH": path}
 
     def succeed(self, *command: str, **environment: str) -> str:
         """Run ``command``, which must exit with 0; return what it printed."""

@@ -115,6 +115,8 @@ def test_mlflow_compares_two_maps(addresses, browser, experimented):
 
     assert "n_rows 16 12" in page
     assert "train_som.topographic_error" in page
+    error = browser.find_element(By.LINK_TEXT, "train_som.quantization_error")
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", error)
     keep_picture(browser, "mlflow-compare.png")
 
 
