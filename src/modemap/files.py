@@ -107,6 +107,8 @@ def staged_directory(path: Path) -> Iterator[Path]:
             _sync(path.parent)
         finally:
             _remove(temporary)
+            if not path.exists() and old.exists():  # stopped between the two renames
+                old.rename(path)
             _remove(old)
 
 
@@ -116,7 +118,9 @@ def _told_as(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.filename is None or f".{path.name}.{os.getpid()}." in str(error.filename):
+        temporary = f".{path.name}.{os.getpid()}."
+        names = [str(name) for name in (error.filename, error.filename2) if name is not None]
+        if not names or any(temporary in name for name in names):
             error.filename, error.filename2 = str(path), None
         raise
 
