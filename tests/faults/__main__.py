@@ -1,30 +1,26 @@
 """Write docs/bad-input.md: ``python -m tests.faults`` runs every case and notes the answers."""
 
+import os
 import sys
 
 import pytest
 
-from tests.faults.cases import CASES
-from tests.faults.page import PAGE, render
-
-
-class Recorder(dict[tuple[str, str], str]):
-    """Takes the answers of all cases by title and name."""
-
-    __hash__ = object.__hash__  # pytest keeps its plugins in a set
+from tests.faults.recording import MAKING, Recorder
 
 
 def main() -> int:
     """Run every case; write the page if all answered as they must."""
+    os.environ[MAKING] = "1"
     recorder = Recorder()
+    files = [f"tests/faults/test_{name}.py" for name in ("bad_input", "machine", "flow")]
+    code = pytest.main([*files, "-q", "-n", "2", "--dist", "load"], plugins=[recorder])
 
-    class Registers:
-        def pytest_configure(self, config: pytest.Config) -> None:
-            config.pluginmanager.register(recorder, "bad-input-recorder")
+    # pytest must be the first to import what its tests use
+    from tests.faults.cases import CASES
+    from tests.faults.page import PAGE, render
 
-    code = pytest.main(["tests/faults", "-q", "-p", "no:randomly"], plugins=[Registers()])
     if code == 0:
-        PAGE.write_text(render(CASES, recorder))
+        PAGE.write_text(render(CASES, recorder.answers))
     return int(code)
 
 

@@ -1,8 +1,8 @@
 """The one table of bad input: what is done to the small project, and what it must answer.
 
-A fault is a context manager: inside its block the project is ill-treated, after it the project is as
-before. The variants of a case are tried one after another in the same copy of the project, and one
-good run ends the case.
+A fault is a context manager: inside its block the project is ill-treated, after it the project is
+as before. The variants of a case are tried one after another in the same copy of the project, and
+one good run ends the case.
 """
 
 import hashlib
@@ -445,9 +445,9 @@ COLUMN_NAMES = Case(
 )
 
 
-def refused_params(old: str, new: str, place: str, rule: str, found: str, hint: str) -> Variant:
+def refused_params(old: str, new: str, *parts: str) -> Variant:
     """Return the variant of a text in params.yaml that every stage refuses."""
-    return Variant(params(old, new), INGEST, Refused(2, place, rule, found, hint))
+    return Variant(params(old, new), INGEST, Refused(2, *parts))
 
 
 def refused_params_file(
@@ -811,13 +811,12 @@ def damaged_cache(root: Path) -> Iterator[None]:
 
 @contextmanager
 def all_names(root: Path) -> Iterator[None]:
-    """Give the rows a column of every odd name, and a constant one."""
-    good = rows()
+    """Give the rows a column of every odd name."""
     rng = np.random.default_rng(2)
     odd = {name: np.round(rng.normal(size=N_ROWS), 3) for name in NAMES.values()}
     quoted = ["'" + name.replace("'", "''") + "'" for name in NAMES.values()]
     columns = "".join(f"    {name}: drop\n" for name in quoted)
-    settings = PARAMS.replace("    distance: median\n", columns).encode()
+    settings = PARAMS.replace("    distance: median\n", f"    distance: median\n{columns}").encode()
     contract = (root / "expectations/rows.yaml").read_text().rstrip("\n") + "".join(
         f"\n  - type: expect_column_values_to_be_between\n"
         f"    kwargs: {{column: {name}, min_value: -9, max_value: 9}}"
@@ -826,9 +825,18 @@ def all_names(root: Path) -> Iterator[None]:
     with (
         changed(root / "params.yaml", becomes(settings)),
         changed(root / "expectations/rows.yaml", becomes(contract.encode())),
-        table(lambda _: pa.table({"id": good["id"], "delay": good["delay"], **odd}))(root),
+        table(lambda good: pa.table({**dict(zip(good.column_names, good, strict=True)), **odd}))(
+            root
+        ),
     ):
         yield
+
+
+def with_columns(good: pa.Table, more: Mapping[str, np.ndarray]) -> pa.Table:
+    """Return the rows with more columns."""
+    for name, values in more.items():
+        good = good.append_column(name, [values])
+    return good
 
 
 def are_escaped(root: Path) -> None:

@@ -1,26 +1,26 @@
 """What the cases share."""
 
+import os
+
 import pytest
 
 from tests.faults.page import PAGE, line
 from tests.faults.project import small, trained
+from tests.faults.recording import MAKING
 
 __all__ = ["answered", "small", "trained"]
 
-RECORDER = "bad-input-recorder"
-
 
 @pytest.fixture
-def answered(request):
+def answered(record_property):
     """Return what takes an answer: docs/bad-input.md must hold it, unless it is being made."""
-    recorder = request.config.pluginmanager.get_plugin(RECORDER)
-    page = PAGE.read_text().splitlines() if PAGE.exists() else []
 
     def take(title: str, name: str, answer: str) -> None:
-        if recorder is not None:
-            recorder[title, name] = answer
+        record_property(MAKING, (title, name, answer))
+        if MAKING in os.environ:
             return
-        start = page.index(f"## {title}")
-        assert line(name, answer) in page[start:], f"run `python -m tests.faults`: {answer}"
+        page = PAGE.read_text()
+        section = page[page.index(f"## {title}\n") :].split("\n## ")[0].splitlines()
+        assert line(name, answer) in section, f"run `python -m tests.faults`: {answer}"
 
     return take

@@ -1,8 +1,8 @@
 """Run one stage in this process and end it by a signal at an exact moment.
 
-``python killed.py STAGE SIGNAL EVENT TEXT`` sends the signal to itself as soon as Python is about to
-do EVENT, one of its audit events, with TEXT in the event's last path: no earlier, no later, and the
-operation itself does not happen.
+``python killed.py STAGE SIGNAL EVENT TEXT`` sends the signal to itself as soon as Python is about
+to do EVENT, one of its audit events, with TEXT in the event's last path: no earlier, no later, and
+the operation itself does not happen.
 """
 
 import os

@@ -11,9 +11,9 @@ HEAD = """\
 # Bad input
 
 What each stage and the flow answer to bad data, bad settings and a hard machine. Made by
-`python -m tests.faults` from the table in `tests/faults/cases.py`; the tests hold every line to what
-the runs say. Whatever the answer, nothing is left half written, and the next good run ends in the
-same bytes as if nothing had been.
+`python -m tests.faults` from the table in `tests/faults/cases.py`; the tests hold every line to
+what the runs say. Whatever the answer, nothing is left half written, and the next good run ends in
+the same bytes as if nothing had been.
 
 The exit codes are those of the [README](../README.md#when-it-stops).
 """
