@@ -41,8 +41,10 @@ def render(cases: Sequence[Case], answers: Mapping[tuple[str, str], str]) -> str
 
 
 def _cell(text: str) -> str:
-    lines = [html.escape(part.strip(), quote=False) for part in text.splitlines()]
-    joined = "<br>".join(lines).replace("\\", "\\\\")
-    for sign in "|*_[]$#":
-        joined = joined.replace(sign, f"\\{sign}")
-    return joined
+    """Return ``text`` for a cell of a table; what stands between backticks stays as it is."""
+    parts = "\n".join(part.strip() for part in text.splitlines()).split("`")
+    for i in range(0, len(parts), 2):
+        parts[i] = html.escape(parts[i], quote=False).replace("\\", "\\\\")
+        for sign in "*_[]$#":
+            parts[i] = parts[i].replace(sign, f"\\{sign}")
+    return "`".join(parts).replace("|", "\\|").replace("\n", "<br>")

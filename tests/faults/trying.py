@@ -27,7 +27,7 @@ def tried(project: Project, variant: Variant, good: dict[str, str]) -> str:
         assert done.returncode == -9
         for output in OUTPUTS[last]:
             assert below(output, after) in ({}, below(output, good))
-        return "killed; each output is whole or absent"
+        return "killed: each output is whole or absent"
     assert done.stdout == ""
     assert after == outputs
     return refusal(variant.outcome, done.returncode, done.stderr, project, last)
