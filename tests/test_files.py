@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -83,3 +84,63 @@ def test_what_a_killed_writer_left_is_swept_by_the_next(tmp_path):
     write_bytes(path, b"whole")
 
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("kind", ["link to a folder", "link to nothing", "file", "folder"])
+def test_a_directory_takes_the_place_of_whatever_stands_there(tmp_path, kind):
+    """A link is replaced and not followed, and nothing is left beside the directory."""
+    victim = tmp_path / "victim"
+    target = tmp_path / "place" / "d"
+    target.parent.mkdir()
+    if kind == "link to a folder":
+        victim.mkdir()
+        (victim / "mine").write_text("mine")
+    if kind.startswith("link"):
+        target.symlink_to(victim)
+    elif kind == "file":
+        target.write_text("old")
+    else:
+        target.mkdir()
+
+    with staged_directory(target) as folder:
+        (folder / "new").write_text("new")
+
+    assert not target.is_symlink()
+    assert [entry.name for entry in target.iterdir()] == ["new"]
+    assert [entry.name for entry in target.parent.iterdir()] == ["d"]
+    if kind == "link to a folder":
+        assert [entry.name for entry in victim.iterdir()] == ["mine"]
+
+
+def test_a_write_stopped_between_its_two_renames_puts_the_old_directory_back(tmp_path, monkeypatch):
+    """Whoever is asked to stop at the worst moment still loses nothing."""
+    target = tmp_path / "d"
+    with staged_directory(target) as folder:
+        (folder / "old").write_text("old")
+    rename = Path.rename
+
+    def stop_second(self, new):
+        if new == target and self.name.endswith(".part"):
+            raise SystemExit
+        return rename(self, new)
+
+    monkeypatch.setattr(Path, "rename", stop_second)
+    with pytest.raises(SystemExit), staged_directory(target) as folder:
+        (folder / "new").write_text("new")
+
+    assert [entry.name for entry in target.iterdir()] == ["old"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["d"]
+
+
+def test_what_the_system_refuses_is_told_of_the_file_itself(tmp_path):
+    """No message speaks of a temporary name."""
+    (tmp_path / "no folder").write_text("")
+
+    with pytest.raises(OSError, match="no folder") as caught:
+        write_bytes(tmp_path / "no folder" / "file", b"")
+    assert ".part" not in str(caught.value)
+
+    (tmp_path / "d").mkdir()
+    with pytest.raises(IsADirectoryError) as caught:
+        write_bytes(tmp_path / "d", b"")
+    assert caught.value.filename == str(tmp_path / "d")

@@ -8,7 +8,7 @@
     ├── GateRefusedError          6  the gate stopped a release
     ├── ReleaseError         7  a release is missing, damaged or not the one expected
     ├── RegistryError        8  the tracking store or registry refused or contradicts itself
-    └── StageError           9  a stage was stopped, timed out, or met a lock that stayed
+    └── StageError           9  a stage was stopped, timed out, met a lock, or the system refused it
 
 Exit codes 4 and 5 belong to drift checks: drift found, and not checkable.
 """

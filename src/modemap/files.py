@@ -66,40 +66,70 @@ def write_json(path: Path, value: Any) -> None:
 
 @contextmanager
 def staged_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary name beside ``path``; once the block succeeds it is renamed to ``path``."""
-    _sweep(path)
-    handle, name = tempfile.mkstemp(dir=path.parent, **_temporary_name(path))
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.chmod(0o666 & ~_umask())
-        _sync(temporary)
-        temporary.replace(path)
-        _sync(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Yield a temporary name beside ``path``; once the block succeeds it is renamed to ``path``.
+
+    A link that stands at ``path`` is replaced, never followed.
+    """
+    with _told_as(path):
+        _sweep(path)
+        handle, name = tempfile.mkstemp(dir=path.parent, **_temporary_name(path))
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            temporary.chmod(0o666 & ~_umask())
+            _sync(temporary)
+            temporary.replace(path)
+            _sync(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def staged_directory(path: Path) -> Iterator[Path]:
-    """Yield an empty directory beside ``path``; once the block succeeds it replaces ``path``."""
-    _sweep(path)
-    temporary = Path(tempfile.mkdtemp(dir=path.parent, **_temporary_name(path)))
-    old = Path(f"{temporary}.old")
+    """Yield an empty directory beside ``path``; once the block succeeds it replaces ``path``.
+
+    A link that stands at ``path`` is replaced, never followed.
+    """
+    with _told_as(path):
+        _sweep(path)
+        temporary = Path(tempfile.mkdtemp(dir=path.parent, **_temporary_name(path)))
+        old = Path(f"{temporary}.old")
+        try:
+            yield temporary
+            temporary.chmod(0o777 & ~_umask())
+            for file in temporary.rglob("*"):
+                _sync(file)
+            _sync(temporary)
+            if path.is_symlink() or path.exists():
+                path.rename(old)
+            temporary.rename(path)
+            _sync(path.parent)
+        finally:
+            _remove(temporary)
+            if not path.exists() and old.exists():  # stopped between the two renames
+                old.rename(path)
+            _remove(old)
+
+
+@contextmanager
+def _told_as(path: Path) -> Iterator[None]:
+    """Let errors of the system speak of ``path``, not of a temporary name for it."""
     try:
-        yield temporary
-        temporary.chmod(0o777 & ~_umask())
-        for file in temporary.rglob("*"):
-            _sync(file)
-        _sync(temporary)
-        if path.exists():
-            path.rename(old)
-        temporary.rename(path)
-        _sync(path.parent)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+        yield
+    except OSError as error:
+        temporary = f".{path.name}.{os.getpid()}."
+        names = [str(name) for name in (error.filename, error.filename2) if name is not None]
+        if not names or any(temporary in name for name in names):
+            error.filename, error.filename2 = str(path), None
+        raise
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _temporary_name(path: Path) -> _TemporaryName:
@@ -112,7 +142,7 @@ def _sweep(path: Path) -> None:
     for left in path.parent.glob(f".{glob.escape(path.name)}.*{MARK}*"):
         writer = left.name.removeprefix(f".{path.name}.").split(".")[0]
         if writer.isdecimal() and not _is_running(int(writer)):
-            shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
+            _remove(left)
 
 
 def _is_running(process: int) -> bool:

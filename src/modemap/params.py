@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from modemap.errors import ParamsError
 
@@ -155,6 +155,10 @@ def _read(path: Path) -> Any:
         raise ParamsError(
             path, "the file must exist", found="no such file", hint="run in the project's folder"
         ) from None
+    except OSError as error:
+        raise ParamsError(
+            path, "must be a readable file", found=error.strerror, hint="put the file back"
+        ) from None
     except UnicodeDecodeError as error:
         raise ParamsError(
             path, "must be UTF-8 text", found=error.reason, hint="save the file as UTF-8"
@@ -164,12 +168,15 @@ def _read(path: Path) -> Any:
         raise ParamsError(
             f"{path}:{line}", "must be YAML", found=error.problem, hint="mend the line"
         ) from None
+    except YAMLError as error:
+        found = str(error).splitlines()[0]
+        raise ParamsError(path, "must be YAML", found=found, hint="take it out") from None
     if not isinstance(document, CommentedMap):
         raise ParamsError(
             path,
             "must be a mapping of sections",
-            found=type(document).__name__,
-            hint="see README.md",
+            found="an empty file" if document is None else repr(_plain(document)),
+            hint="restore the file with git, or see README.md",
         )
     return document
 

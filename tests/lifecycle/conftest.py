@@ -11,9 +11,9 @@ import pytest
 from modemap.errors import ReleaseError
 from modemap.files import read_json, write_json
 from modemap.lifecycle.gate import gate
-from modemap.lifecycle.lock import dvc_md5
 from modemap.lifecycle.promote import promote
 from modemap.lifecycle.register import register
+from modemap.lockfile import dvc_md5
 from modemap.release import golden_mismatch, load_release, release_digest
 
 CHECKOUT = Path(__file__).parents[2]

@@ -7,7 +7,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from modemap.errors import ReleaseError
-from modemap.lifecycle.lock import check_lock, dvc_md5
+from modemap.lifecycle.lock import check_lock
+from modemap.lockfile import dvc_md5
 
 
 def _edit(project, change):

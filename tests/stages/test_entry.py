@@ -85,3 +85,42 @@ def test_blas_and_openmp_get_one_thread(tmp_path, threads, monkeypatch):
     done = run(THREADS, tmp_path)
 
     assert "threads 1" in done.stderr
+
+
+DENIED = """
+import errno
+from modemap.stages.entry import run_stage
+def stage(params):
+    raise OSError(errno.ENOSPC, "Error writing bytes. Detail: ...", "data/raw")
+run_stage("ingest", stage)
+"""
+TERMINATED = """
+import os, signal
+from modemap.stages.entry import run_stage
+def stage(params):
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        print("closed", flush=True)
+    return {}
+run_stage("ingest", stage)
+"""
+
+
+def test_what_the_system_refuses_has_a_place_and_a_next_step(tmp_path):
+    """A full disk is no fault of ours: no traceback, but what to do."""
+    done = run(DENIED, tmp_path)
+
+    assert done.returncode == 9
+    assert "error: data/raw: the system must let the stage" in done.stderr
+    assert "found: No space left on device\n  hint: make room on the disk" in done.stderr
+
+
+def test_sigterm_closes_what_is_open_and_is_told(tmp_path):
+    """Blocks end as at any exit, and whoever started the stage learns why it stopped."""
+    done = run(TERMINATED, tmp_path)
+
+    assert done.returncode == 9
+    assert done.stdout == "closed\n"
+    failure = json.loads((tmp_path / ".modemap/failures/ingest.json").read_text())
+    assert failure["found"] == "SIGTERM"

@@ -18,6 +18,7 @@ from modemap.tracking import (
     open_store,
 )
 from modemap.tracking._opened import PROCESS, opened_run
+from modemap.tracking.runs import numbers
 
 pytestmark = pytest.mark.workflow
 
@@ -225,3 +226,39 @@ def test_a_moved_checkout_still_finds_its_models(store, training, root, tmp_path
     location = Path(store.client.get_logged_model(output.model_id).artifact_location)
     assert location.is_relative_to(moved)
     assert (location / "MLmodel").is_file()
+
+
+ODD = [
+    "plain",
+    "a.b c",
+    "<script>",
+    "=cmd()",
+    "$x",
+    "Größe 🚀",
+    "a/../b",
+    "//",
+    "..",
+    "x" * 300,
+    "",
+]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=range(len(ODD)))
+def test_a_metric_of_any_column_is_stored(store, odd):
+    """MLflow takes few signs in a name; columns have others."""
+    from mlflow.entities import Metric
+
+    run = store.client.create_run(store.experiment_id).info.run_id
+    (name,) = numbers({"calibration": {odd: 0.5}})
+
+    store.client.log_batch(run, metrics=[Metric(name, 0.5, 0, 0)])
+
+    assert store.client.get_run(run).data.metrics == {name: 0.5}
+
+
+def test_metrics_of_like_names_stay_apart():
+    """What MLflow would refuse is replaced, and two columns never share a metric."""
+    found = numbers({"<a>": 1.0, "=a>": 2.0, "a": 3.0})
+
+    assert len(found) == 3
+    assert found["a"] == 3.0

@@ -192,3 +192,19 @@ def merge_yaml(path: Path, edits: str) -> None:
         whole[section].update(values)
     whole["ingest"].pop("months")
     yaml.dump(whole, path)
+
+
+def test_every_message_of_the_table_is_one_that_is_said():
+    """Troubleshooting speaks the words of the program and of docs/bad-input.md."""
+    table = README.split("| the message says |")[1].split("\n\n")[0]
+    quoted = [
+        text
+        for row in table.splitlines()[2:]
+        for text in re.findall("`([^`]+)`", row.split(" | ")[0])
+    ]
+    sources = [path.read_text() for path in (CHECKOUT / "src").rglob("*.py")]
+    said = "\n".join([*sources, (CHECKOUT / "docs/bad-input.md").read_text()])
+
+    assert len(quoted) >= 11
+    for text in quoted:
+        assert text in said, text

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.scalarfloat import ScalarFloat
 from ruamel.yaml.scalarint import ScalarInt
 
@@ -138,6 +138,9 @@ def _load(path: Path) -> CommentedMap:
         raise ParamsError(
             f"{path}:{line}", "must be YAML", found=error.problem, hint="mend the line"
         ) from None
+    except YAMLError as error:
+        found = str(error).splitlines()[0]
+        raise ParamsError(path, "must be YAML", found=found, hint="take it out") from None
     if not isinstance(document, CommentedMap):
         found = "an empty file" if document is None else type(document).__name__
         raise ParamsError(

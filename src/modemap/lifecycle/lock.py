@@ -1,15 +1,13 @@
 """Whether dvc.lock, the outputs it names and the files on disk speak of one and the same run."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 from modemap.errors import ReleaseError
-from modemap.tracking.lineage import read_lock
+from modemap.lockfile import difference, read_lock
 
-__all__ = ["check_lock", "dvc_md5"]
+__all__ = ["check_lock"]
 
 CHECKED = ("evaluate", "validate")  # stages whose files the gate reads or promotes
 
@@ -32,24 +30,10 @@ def check_lock(root: Path) -> None:
         _check_inputs(root, name, stage, made)
     for name in CHECKED:
         for out in stages[name]["outs"]:
-            path = root / out["path"]
-            found = dvc_md5(path) if path.exists() else "no such file"
-            if found != out["md5"]:
-                _refuse(path, f"must be what dvc.lock says, md5 {out['md5']}", found=found)
-
-
-def dvc_md5(path: Path) -> str:
-    """Return the md5 by which DVC knows a file, or a directory with all it holds."""
-    if path.is_file():
-        return _md5(path)
-    files = sorted(
-        (entry.relative_to(path).as_posix(), _md5(entry))
-        for entry in path.rglob("*")
-        if entry.is_file()
-    )
-    listing = [{"md5": md5, "relpath": name} for name, md5 in files]
-    text = json.dumps(listing, sort_keys=True).encode()
-    return hashlib.md5(text, usedforsecurity=False).hexdigest() + ".dir"
+            if differs := difference(root, out):
+                rule = f"must be what dvc.lock says, md5 {differs.expected}"
+                hint = f"{differs.hint(name)}, then register again"
+                _refuse(differs.place, rule, found=differs.found, hint=hint)
 
 
 def _check_inputs(root: Path, name: str, stage: Mapping[str, Any], made: Mapping[str, str]) -> None:
@@ -60,11 +44,7 @@ def _check_inputs(root: Path, name: str, stage: Mapping[str, Any], made: Mapping
             _refuse(root / "dvc.lock", rule, found=dep.get("md5"))
 
 
-def _md5(path: Path) -> str:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
-    return digest.hexdigest()
-
-
-def _refuse(place: Path, rule: str, *, found: object) -> NoReturn:
-    raise ReleaseError(place, rule, found=found, hint="run `dvc repro`, then register again")
+def _refuse(
+    place: Path, rule: str, *, found: object, hint: str = "run `dvc repro`, then register again"
+) -> NoReturn:
+    raise ReleaseError(place, rule, found=found, hint=hint)

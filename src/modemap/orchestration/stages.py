@@ -16,6 +16,7 @@ from modemap.files import read_json
 from modemap.orchestration.environment import tool_environment
 from modemap.orchestration.plan import LockConflictError, Plan, lock_conflict, read_plan
 from modemap.orchestration.processes import Finished, run_streaming
+from modemap.params import load_params
 
 __all__ = ["reproduce", "reproduce_all"]
 
@@ -48,7 +49,8 @@ def is_lock_conflict(_task: Task[..., Any], _task_run: TaskRun, state: State[Any
     retry_condition_fn=is_lock_conflict,
 )
 def plan() -> Plan:
-    """Ask DVC for the graph of stages and for those that are out of date."""
+    """Check the params, which DVC would misread; ask it for the graph and what is out of date."""
+    load_params(Path.cwd() / "params.yaml")
     return read_plan(Path.cwd())
 
 

@@ -1,17 +1,23 @@
 """How a stage starts and ends as a process: logging, one thread for BLAS, exit codes."""
 
+import errno
 import logging
+import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 from typing import NoReturn
 
 from threadpoolctl import threadpool_limits
 
-from modemap.errors import ModemapError
+from modemap.errors import ModemapError, StageError
 from modemap.files import write_json
 from modemap.params import Params, load_params
+from modemap.stages.inputs import check_inputs
 
 __all__ = ["FAILURES", "configure_logging", "run_stage"]
 
@@ -31,6 +37,10 @@ def _is_ours_or_a_warning(record: logging.LogRecord) -> bool:
     return record.levelno >= logging.WARNING or record.name.startswith(("modemap", "__main__"))
 
 
+class _Terminated(SystemExit):
+    """SIGTERM came: blocks that are open end as they do at any exit."""
+
+
 def run_stage(name: str, stage: Callable[[Params], Mapping[str, object]]) -> NoReturn:
     """Run ``stage`` on params.yaml in the current folder and exit with its documented code.
 
@@ -38,18 +48,52 @@ def run_stage(name: str, stage: Callable[[Params], Mapping[str, object]]) -> NoR
     also written to ``.modemap/failures/NAME.json`` for whoever started the stage.
     """
     configure_logging()
-    failure = FAILURES / f"{name}.json"
-    failure.unlink(missing_ok=True)
+    signal.signal(signal.SIGTERM, _terminate)
     started = time.perf_counter()
     try:
+        (FAILURES / f"{name}.json").unlink(missing_ok=True)
         with threadpool_limits(limits=1):
-            numbers = stage(load_params())
+            params = load_params()
+            check_inputs(name, Path.cwd())
+            numbers = stage(params)
     except ModemapError as error:
-        write_json(failure, _record(error))
-        logger.error("%s: error: %s", name, error)
-        sys.exit(error.exit_code)
+        _fail(name, error)
+    except OSError as error:
+        _fail(name, _refused(name, error))
+    except _Terminated:
+        rule, hint = "must be left to run to its end", f"run `dvc repro {name}` again"
+        _fail(name, StageError(name, rule, found="SIGTERM", hint=hint))
     logger.info("%s", summary_line(name, time.perf_counter() - started, numbers))
     sys.exit(0)
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise _Terminated
+
+
+def _fail(name: str, error: ModemapError) -> NoReturn:
+    with suppress(OSError):  # where the disk is full, the message alone must do
+        write_json(FAILURES / f"{name}.json", _record(error))
+    logger.error("%s: error: %s", name, error)
+    sys.exit(error.exit_code)
+
+
+def _refused(name: str, error: OSError) -> StageError:
+    """Return what the system refused as an error that says what to do."""
+    hints = {
+        errno.ENOSPC: "make room on the disk",
+        errno.EDQUOT: "make room within your quota",
+        errno.EROFS: "let the folder be written",
+        errno.EACCES: "let this user read and write there",
+        errno.EPERM: "let this user read and write there",
+    }
+    hint = hints.get(error.errno or 0, "mend that")
+    return StageError(
+        error.filename or name,
+        "the system must let the stage read and write there",
+        found=os.strerror(error.errno) if error.errno else " ".join(str(error).split()),
+        hint=f"{hint}, then run `dvc repro {name}`",
+    )
 
 
 def summary_line(name: str, seconds: float, numbers: Mapping[str, object]) -> str:

@@ -1,7 +1,8 @@
 """Stage `evaluate`: put the release together, judge it on test rows, give the user's rows back."""
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import combinations
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from sklearn.metrics import adjusted_rand_score
 from modemap.data.batches import write_parquet
 from modemap.data.matrix import read_matrix
 from modemap.data.split import SPLITS
-from modemap.errors import ParamsError
+from modemap.errors import ParamsError, ReleaseError
 from modemap.estimators.preparation import Preparation
 from modemap.estimators.segments import segment_units
 from modemap.files import staged_directory, staged_file, write_json
@@ -30,20 +31,45 @@ __all__ = ["assemble", "evaluate", "score_rows"]
 
 FloatArray = NDArray[np.float64]
 
+MAP = ("segments.npz", "som.npz")
+MIXTURE = ("anomaly.npz", "mixture.npz", "normalizer.npz")
 MODEL_PARAMS = {"prepare", "train_som", "train_mixture"}  # the sections that shape a release
 
 
 def assemble(prepared: Path, som: Path, mixture: Path, release: Path, params: Params) -> Release:
     """Write the release directory, its manifest last, and load it as a service would."""
     columns = Preparation.load(prepared / "preparation.npz").columns
+    parts = [prepared / "preparation.npz"]
+    parts += [folder / name for folder, names in ((som, MAP), (mixture, MIXTURE)) for name in names]
     with staged_directory(release) as folder:
-        for source in (prepared / "preparation.npz", *som.iterdir(), *mixture.iterdir()):
-            shutil.copyfile(source, folder / source.name)
-        write_golden(folder)
+        for part in parts:
+            _copy(part, folder)
+        with _told_of(parts):
+            write_golden(folder)
         write_manifest(
             folder, columns=columns, params=params.model_dump(include=MODEL_PARAMS, mode="json")
         )
     return load_release(release)
+
+
+def _copy(part: Path, folder: Path) -> None:
+    if not part.is_file():
+        rule, hint = "the model file must exist", "train the model again"
+        raise ReleaseError(part, rule, found="no such file", hint=hint)
+    shutil.copyfile(part, folder / part.name)
+
+
+@contextmanager
+def _told_of(parts: Iterable[Path]) -> Iterator[None]:
+    """Let an error about a copy speak of the part that was copied."""
+    try:
+        yield
+    except ReleaseError as error:
+        for part in parts:
+            if part.name == Path(error.place).name:
+                rule, found = error.rule, error.found
+                raise ReleaseError(part, rule, found=found, hint=error.hint) from error
+        raise
 
 
 def evaluate(  # the paths of dvc.yaml

@@ -8,12 +8,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from modemap.lockfile import read_lock
 
-from modemap.errors import RegistryError
-
-__all__ = ["LINEAGE_FILES", "UNKNOWN", "Lineage", "package_version", "read_lineage", "read_lock"]
+__all__ = ["LINEAGE_FILES", "UNKNOWN", "Lineage", "package_version", "read_lineage"]
 
 UNKNOWN = "unknown"
 FLOW_RUN_VARIABLE = "MODEMAP_FLOW_RUN"
@@ -57,30 +54,6 @@ def read_lineage(root: Path) -> Lineage:
         flow_run=os.environ.get(FLOW_RUN_VARIABLE) or UNKNOWN,
         package_version=package_version(),
     )
-
-
-def read_lock(root: Path) -> dict[str, Any]:
-    """Return ``dvc.lock``, empty if there is none.
-
-    Raises
-    ------
-    RegistryError
-        If the file cannot be read as DVC writes it.
-    """
-    path = root / "dvc.lock"
-    try:
-        lock = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-        stages = lock["stages"]
-        for stage in stages.values():
-            for output in stage.get("outs", []):
-                output["path"], output["md5"]
-    except FileNotFoundError:
-        return {"stages": {}}
-    except (YAMLError, ValueError, KeyError, TypeError, AttributeError) as error:
-        found = str(error).splitlines()[0]
-        rule, hint = "must be DVC's lock file", "restore it with git, then run `dvc repro`"
-        raise RegistryError(path, rule, found=found, hint=hint) from None
-    return dict(lock)
 
 
 def _outputs(lock: Mapping[str, Any]) -> dict[str, str]:

@@ -1,7 +1,9 @@
 """Training runs: one for each model that a training stage made, found again by its digest."""
 
+import hashlib
 import json
 import math
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +28,8 @@ __all__ = ["TrainingRun", "ensure_run", "find_run", "log_training_run", "model_d
 PREPARED = "data/prepared"
 METRICS_A_BATCH = 1000  # MLflow takes no more at once
 PARAMS_A_BATCH = 100
+REFUSED = re.compile(r"[^\w. :-]")  # MLflow takes slashes too, but not everywhere
+LONGEST_NAME = 200  # MLflow takes 250, with the stage's name before
 
 
 @dataclass(frozen=True)
@@ -136,12 +140,20 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def numbers(values: Mapping[str, Any]) -> dict[str, float]:
-    """Return what is a finite number in ``values``, flat."""
+    """Return what is a finite number in ``values``, flat, under names that MLflow takes."""
     return {
-        name: float(value)
+        metric_name(name): float(value)
         for name, value in flat(values).items()
         if isinstance(value, int | float) and math.isfinite(value)
     }
+
+
+def metric_name(name: str) -> str:
+    """Return ``name``; with signs that MLflow refuses, a name of its own that resembles it."""
+    plain = REFUSED.sub("_", name)
+    if plain == name and len(name) <= LONGEST_NAME:
+        return name
+    return f"{plain[:LONGEST_NAME]} {hashlib.blake2b(name.encode(), digest_size=4).hexdigest()}"
 
 
 def _log_data(client: "MlflowClient", run_id: str, md5: str) -> None:

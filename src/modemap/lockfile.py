@@ -1,0 +1,122 @@
+"""dvc.lock, and whether what lies on disk is what it names.
+
+DVC does not look into its own cache again: an object that was damaged there is restored as if it
+were sound, and DVC calls the result up to date. So whoever trains or registers looks for himself.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from modemap.errors import RegistryError
+
+__all__ = ["Difference", "difference", "dvc_md5", "read_lock"]
+
+CACHE = Path(".dvc", "cache", "files", "md5")
+DIRECTORY = ".dir"  # ends the md5 of a directory
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A file that is not what dvc.lock says."""
+
+    place: Path
+    expected: str
+    found: str
+    damaged: Path | None  # the object of DVC's cache that is to blame
+
+    def hint(self, stage: str) -> str:
+        """Say how to have ``stage`` make the file again."""
+        again = f"run `dvc repro --force --single-item {stage}`"
+        if self.damaged is None:
+            return again
+        return f"remove {self.damaged}, damaged in DVC's cache, then {again}"
+
+
+def read_lock(root: Path) -> dict[str, Any]:
+    """Return ``dvc.lock``, empty if there is none.
+
+    Raises
+    ------
+    RegistryError
+        If the file cannot be read as DVC writes it.
+    """
+    path = root / "dvc.lock"
+    try:
+        lock = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+        stages = lock["stages"]
+        for stage in stages.values():
+            for output in stage.get("outs", []):
+                output["path"], output["md5"]
+    except FileNotFoundError:
+        return {"stages": {}}
+    except (YAMLError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        found = str(error).splitlines()[0]
+        rule, hint = "must be DVC's lock file", "restore it with git, then run `dvc repro`"
+        raise RegistryError(path, rule, found=found, hint=hint) from None
+    return dict(lock)
+
+
+def difference(root: Path, output: Mapping[str, Any]) -> Difference | None:
+    """Return how a file or directory differs from its entry among the outs of dvc.lock."""
+    path, md5 = root / output["path"], str(output["md5"])
+    found = _found(path)
+    if found == md5:
+        return None
+    for name, expected in _listing(root, md5).items():
+        found_there = _found(path / name)
+        if found_there != expected:
+            return Difference(path / name, expected, found_there, _damaged(root, expected))
+    return Difference(path, md5, found, _damaged(root, md5))
+
+
+def dvc_md5(path: Path) -> str:
+    """Return the md5 by which DVC knows a file, or a directory with all it holds."""
+    if path.is_file():
+        return _md5(path)
+    files = sorted(
+        (entry.relative_to(path).as_posix(), _md5(entry))
+        for entry in path.rglob("*")
+        if entry.is_file()
+    )
+    listing = [{"md5": md5, "relpath": name} for name, md5 in files]
+    text = json.dumps(listing, sort_keys=True).encode()
+    return hashlib.md5(text, usedforsecurity=False).hexdigest() + DIRECTORY
+
+
+def _found(path: Path) -> str:
+    return dvc_md5(path) if path.exists() else "no such file"
+
+
+def _listing(root: Path, md5: str) -> dict[str, str]:
+    """Return what DVC's cache says a directory holds; nothing if the cache lies elsewhere."""
+    if not md5.endswith(DIRECTORY):
+        return {}
+    try:
+        entries = json.loads((root / _cached(md5)).read_bytes())
+        return {entry["relpath"]: entry["md5"] for entry in entries}
+    except (OSError, ValueError, LookupError, TypeError):
+        return {}
+
+
+def _damaged(root: Path, md5: str) -> Path | None:
+    cached = _cached(md5)
+    if not (root / cached).is_file() or _md5(root / cached) == md5.removesuffix(DIRECTORY):
+        return None
+    return cached
+
+
+def _cached(md5: str) -> Path:
+    return CACHE / md5[:2] / md5[2:]
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
+    return digest.hexdigest()
