@@ -80,7 +80,7 @@ test: check ## check, then every test that needs Python alone
 	@$(BIN)/python -m pytest -n 2 -m "not system and not peers" $(TESTS)
 
 .PHONY: test-all
-test-all: $(READY) ## the tests that need Debian's browser and servers or the peers' packages
+test-all: $(READY) ## the tests that need Debian's browser and servers, mounts, or the peers' packages
 	@.ci/install-system
 	@$(BIN)/python -m pytest -p no:randomly -m "system or peers" $(TESTS)
 

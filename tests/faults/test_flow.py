@@ -11,7 +11,7 @@ from tests.faults.cases import FLOW_CASES, FLOW_FAULTS
 from tests.faults.trying import check
 from tests.projects import Project
 
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.workflow, pytest.mark.system]  # it mounts small and read-only disks
 
 
 @dataclass(frozen=True)

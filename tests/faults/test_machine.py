@@ -7,7 +7,7 @@ import pytest
 from tests.faults.cases import MACHINE
 from tests.faults.trying import check
 
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.workflow, pytest.mark.system]  # it mounts small and read-only disks
 
 
 @pytest.mark.parametrize("case", MACHINE, ids=lambda case: case.title)
