@@ -50,7 +50,7 @@ def check_choice(name: str, value: Any, choices: Sequence[str]) -> str:
 
 def check_magnitude(X: FloatArray) -> None:
     """Refuse numbers whose squares overflow; NaN passes."""
-    largest = np.nanmax(np.abs(X), initial=0.0)
+    largest = max(np.fmax.reduce(X, axis=None, initial=0), -np.fmin.reduce(X, axis=None, initial=0))
     if largest > LARGEST:
         raise ValueError(f"X must lie between -{LARGEST} and {LARGEST}, got {largest} in size")
 
