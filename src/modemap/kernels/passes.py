@@ -197,7 +197,7 @@ def present(
     """
     engine, kind = _engine(), NEIGHBORHOODS.index(neighborhood)
     if metric != "euclidean" or has_missing(X):
-        features = np.ascontiguousarray(codebook.T)
+        features = codebook.T.copy(order="C")  # never the caller's own
         number = METRICS.index(metric)
         error, n_apart = engine.train_any(
             X, order, rates, radii, grid.lattice, kind, number, features

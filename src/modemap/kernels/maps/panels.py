@@ -49,17 +49,19 @@ def packed(
     scale = 2.0 ** -max(-LARGEST_EXPONENT, min(exponent, LARGEST_EXPONENT))
     centred *= scale
     if metric == "cosine":
-        lengths = np.sqrt(_squares(centred))
+        lengths = np.sqrt(_squares(centred.T))
         centred /= np.where(lengths > 0, lengths, 1.0)[:, np.newaxis]
-    units = centred.astype(np.float32)
     n_panels = -(-n_units // width)
-    start = np.full(n_panels * width, np.inf, dtype=np.float32)  # units that are none never win
-    is_plain = metric == "euclidean" and not has_missing
-    start[:n_units] = np.float32(0.5) * _squares(units) if is_plain else 0.0
     padded = np.zeros((n_panels * width, n_features), dtype=np.float32)
-    np.negative(units, out=padded[:n_units])
+    np.negative(centred, out=padded[:n_units], casting="same_kind")
     panels = _aligned((n_panels, n_features, width))
     panels[...] = padded.reshape(n_panels, width, n_features).transpose(0, 2, 1)
+    squares = _squares(panels.transpose(1, 0, 2)).ravel()
+    is_plain = metric == "euclidean" and not has_missing
+    start = np.float32(0.5) * squares if is_plain else np.zeros_like(squares)
+    start[n_units:] = np.inf  # units that are none never win
+    if metric == "cosine" and has_missing:
+        start[:] = np.inf  # lengths over the observed features: every sample goes to float64
     return Panels(
         codebook=codebook,
         features=np.empty((0, 0)) if is_training else np.ascontiguousarray(codebook.T),
@@ -71,7 +73,7 @@ def packed(
         metric=METRICS.index(metric),
         group=max(1, GROUP_BYTES // (4 * n_features * width)),
         slack=4.0 * (n_features + 4) * 2.0**-24,
-        longest=float(np.sqrt(_squares(centred).max())),
+        longest=float(np.sqrt(squares.max())),
     )
 
 
@@ -83,11 +85,11 @@ def _mean(codebook: FloatArray) -> FloatArray:
     return total
 
 
-def _squares(rows: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Return the squared length of each row, added feature by feature on every processor."""
-    total = np.zeros(len(rows), dtype=rows.dtype)
-    for column in rows.T:
-        total += column * column
+def _squares(features: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return the squared lengths of units, added feature by feature on every processor."""
+    total = np.zeros(features.shape[1:], dtype=features.dtype)
+    for feature in features:
+        total += feature * feature
     return total
 
 
