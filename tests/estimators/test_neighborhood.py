@@ -83,9 +83,10 @@ def test_a_tiny_radius_leaves_each_unit_alone():
 
 
 def test_the_mexican_hat_pushes_far_units_away():
-    """A unit one and a half radii off goes the other way."""
-    found = UnitSums(np.array([[1.0, 1.0], [0.0, 0.0]]), np.array([1.0, 0.0]), 0.0, 1)
+    """A unit one and a half radii off goes the other way, but not out of the map."""
+    sums, start = np.array([[1.0, 1.0], [0.0, 0.0], [0.0, 0.0]]), np.array([[0.0], [0.0], [-9.0]])
+    found = UnitSums(sums, np.array([1.0, 0.0, 0.0]), 0.0, 1)
 
-    moved = updated(np.zeros((2, 1)), found, Neighborhood(Grid(1, 2), "mexican_hat", 1 / 1.5))
+    moved = updated(start, found, Neighborhood(Grid(1, 3), "mexican_hat", 1 / 1.5))
 
-    assert moved.ravel().tolist() == [1.0, -1.0]
+    assert moved.ravel().tolist() == [1.0, -1.0, -9.0]

@@ -83,7 +83,8 @@ def updated(
 
     Each unit goes to the mean of all samples, weighted by the strengths between their units and
     it. Where strengths are negative, it goes towards the samples of positive strength and away from
-    the others, by the mean pull over the sizes of all strengths.
+    the others, by the mean pull over the sizes of all strengths, but not out of the range of the
+    units and of the means of their samples.
     """
     n_features = codebook.shape[1]
     pulls = smoothed(found.sums, neighborhood, n_threads)
@@ -95,4 +96,8 @@ def updated(
     is_reached = np.broadcast_to(sizes > NEGLIGIBLE, codebook.shape)
     steps = np.zeros_like(codebook)
     np.divide(sums - totals * codebook, sizes, out=steps, where=is_reached)
-    return codebook + steps
+    means = np.divide(  # of each unit's samples
+        found.sums[:, :n_features], found.weights, out=codebook.copy(), where=found.weights > 0
+    )
+    low, high = (extreme(codebook, means) for extreme in (np.fmin, np.fmax))
+    return np.clip(codebook + steps, low.min(axis=0), high.max(axis=0))

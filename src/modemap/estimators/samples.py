@@ -63,6 +63,7 @@ class Samples:
         self._is_new = reset
         if self._batches is not None:
             self._weights = None if sample_weight is None else _weights(sample_weight)
+            next(iter(self))  # so that the model knows its features
             return
         checked = _checked(model, X, reset=reset)
         self._weights = check_sample_weight(sample_weight, checked.shape[0])

@@ -1,5 +1,8 @@
 """Passes over all rows: chunks on plain threads, their results added in the order of the rows."""
 
+import functools
+import logging
+import os
 from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import NamedTuple, Protocol
@@ -9,7 +12,7 @@ import numpy as np
 from modemap.kernels.accumulation import add_scatter
 from modemap.kernels.arrays import FloatArray, IntArray
 from modemap.kernels.chunks import MIN_ROWS, chunk_slices, map_chunks, map_slices
-from modemap.kernels.compilation import is_compiled
+from modemap.kernels.compilation import cache_folder, is_compiled
 from modemap.kernels.maps.grid import NEIGHBORHOODS, Grid
 from modemap.kernels.maps.panels import METRICS, packed
 
@@ -25,6 +28,8 @@ __all__ = [
     "two_nearest_units",
     "unit_distances",
 ]
+
+logger = logging.getLogger(__name__)
 
 PARTS_BYTES = 24 << 20  # what the parts of all chunks may take together
 FAR = 1e15  # of units that are none: their distance stays finite and never wins
@@ -196,11 +201,14 @@ def present(
         How many of them had a second nearest unit that was no neighbour of the nearest.
     """
     engine, kind = _engine(), NEIGHBORHOODS.index(neighborhood)
-    if metric != "euclidean" or has_missing(X):
+    if metric != "euclidean" or neighborhood == "mexican_hat" or has_missing(X):
         features = codebook.T.copy(order="C")  # never the caller's own
-        number = METRICS.index(metric)
+        number, bounds = METRICS.index(metric), np.tile([[-np.inf], [np.inf]], X.shape[1])
+        if neighborhood == "mexican_hat":  # what is pushed away must stay somewhere
+            bounds[0] = np.fmin(np.fmin.reduce(X), codebook.min(axis=0))
+            bounds[1] = np.fmax(np.fmax.reduce(X), codebook.max(axis=0))
         error, n_apart = engine.train_any(
-            X, order, rates, radii, grid.lattice, kind, number, features
+            X, order, rates, radii, grid.lattice, kind, number, bounds, features
         )
         return np.ascontiguousarray(features.T), float(error), int(n_apart)
     origin, scale, panels = _online_panels(X, codebook, engine.ONLINE_PANEL)
@@ -303,9 +311,17 @@ def _max_parts(n_bytes: int) -> int:
     return max(1, min(16, PARTS_BYTES // n_bytes))
 
 
+@functools.cache
+def _say_when_cold() -> None:
+    """Say once that the first call on a machine takes some seconds."""
+    if not any(cache_folder(os.environ.get("NUMBA_CACHE_DIR", "")).rglob("compiled.add_nearest*")):
+        logger.warning("compiling the map's kernels, once on this machine: some seconds")
+
+
 def _engine() -> ModuleType:
     """Return the compiled passes, or their twins where numba's compiler is switched off."""
     if is_compiled():
+        _say_when_cold()
         from modemap.kernels.maps import compiled  # noqa: PLC0415  (half a second to import numba)
 
         return compiled

@@ -13,6 +13,7 @@ from modemap.kernels.maps.panels import packed
 VALUES = st.floats(-1e3, 1e3) | st.integers(-2, 2).map(float)  # the integers make ties
 ENGINES = [compiled, portable]
 ROUNDING = 1e-12
+FREE = np.tile([[-np.inf], [np.inf]], 3)
 
 
 @st.composite
@@ -195,7 +196,7 @@ def test_online_training_agrees_with_the_twin(grid, kind):
         )
         units = panels.transpose(0, 2, 1).reshape(-1, 3)[: grid.n_units]
         features = codebook.T.copy(order="C")
-        other = engine.train_any(X, order, rates, radii, grid.lattice, kind, 0, features)
+        other = engine.train_any(X, order, rates, radii, grid.lattice, kind, 0, FREE, features)
         results += [(units, *told), (features.T, *other)]
 
     for units, error, n_apart in results[1:]:
@@ -213,11 +214,12 @@ def test_online_training_with_any_metric_agrees_with_the_twin(metric):
     X[:, 0] = 1.0
     order, rates, radii = np.arange(40), np.full(40, 0.3), np.full(40, 1.2)
     start = rng.normal(3.0, 1.0, size=(3, 12))
+    bounds = np.array([[2.0] * 3, [3.5] * 3])
 
     results = []
     for engine in ENGINES:
         features = start.copy()
-        told = engine.train_any(X, order, rates, radii, grid.lattice, 0, metric, features)
+        told = engine.train_any(X, order, rates, radii, grid.lattice, 0, metric, bounds, features)
         results.append((features, *told))
 
     np.testing.assert_allclose(results[0][0], results[1][0], atol=1e-6)

@@ -1,7 +1,7 @@
 """Training sample by sample, compiled.
 
-Euclidean maps of complete samples take one sweep for each sample, in float32; all others take two
-plain loops in float64.
+Euclidean maps of complete samples take one sweep for each sample, in float32; all others, and those
+that push units away, take two plain loops in float64.
 """
 
 import math
@@ -91,6 +91,7 @@ def train_any(  # type: ignore[no-untyped-def]
     lattice,  # in      the grid
     kind,  # in      number of the neighborhood
     metric,  # in      number of the metric
+    bounds,  # in      (2, n_features), between which units stay
     features,  # in out  (n_features, n_units) float64, the units transposed
 ):
     """Present samples one by one, with any metric and missing values; see train_complete."""
@@ -117,6 +118,8 @@ def train_any(  # type: ignore[no-untyped-def]
         for j in range(features.shape[0]):
             value, feature = np.float64(x[j]), features[j]
             if not math.isnan(value):
+                low, high = bounds[0, j], bounds[1, j]
                 for k in range(n_units):
-                    feature[k] += gains[k] * (value - feature[k])
+                    moved = feature[k] + gains[k] * (value - feature[k])
+                    feature[k] = min(max(moved, low), high)
     return error, n_apart

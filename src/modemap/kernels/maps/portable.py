@@ -133,6 +133,7 @@ def train_any(
     lattice: Lattice,
     kind: int,
     metric: int,
+    bounds: FloatArray,
     features: FloatArray,
 ) -> tuple[float, int]:
     """Present samples one by one, with any metric and missing values; see train_complete."""
@@ -145,7 +146,8 @@ def train_any(
         n_apart += _are_apart(lattice, first, second)
         gains = _gains(lattice, first, rate, radius, kind)
         apart = np.where(np.isnan(x), 0.0, x)[:, np.newaxis] - features
-        features += np.where(np.isnan(x)[:, np.newaxis], 0.0, gains * apart)
+        moved = features + np.where(np.isnan(x)[:, np.newaxis], 0.0, gains * apart)
+        np.clip(moved, *bounds[:, :, np.newaxis], out=features)
     return float(error), n_apart
 
 
