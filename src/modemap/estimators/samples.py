@@ -72,6 +72,10 @@ class Samples:
         else:
             self._parts = [_part(checked, self._weights)]
 
+    def __len__(self) -> int:
+        """Return the number of parts that are at hand, 0 where they are read or cut each time."""
+        return len(self._parts)
+
     def __iter__(self) -> Iterator[Part]:
         """Yield the parts, without samples of weight 0."""
         if self._batches is not None:

@@ -282,8 +282,8 @@ class SelfOrganizingMap(TransformerMixin, BaseEstimator):
             self.n_iter_ += 1
         history, n_before = History(self.history_), self.n_iter_ - 1
         if self.training == "online":
-            self.codebook_, _ = trainer.online_epoch(
-                samples, self.codebook_, n_before, history, random_state
+            self.codebook_, _ = trainer.online_epochs(
+                samples, self.codebook_, range(n_before, self.n_iter_), history, random_state
             )
             counts = trainer.accumulate(samples, self.codebook_).counts
             self.unit_counts_ = counts if is_first else self.unit_counts_ + counts

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,6 +22,7 @@ from modemap.kernels import (
 __all__ = ["HISTORY", "Early", "History", "Schedule", "Trainer"]
 
 HISTORY = ("quantization_error", "topographic_error", "radius", "seconds")
+UPDATES_AT_ONCE = 1 << 14
 MIN_WATCHED, WATCHED_SHARE = 512, 64  # samples of a part that the topographic error looks at
 
 
@@ -169,42 +170,62 @@ class Trainer:
         random_state: RandomState,
     ) -> tuple[FloatArray, FloatArray]:
         """Run online epochs; return the codebook and the weight of the samples of each unit."""
-        for epoch in range(self.schedule.n_epochs):
-            codebook, error = self.online_epoch(samples, codebook, epoch, history, random_state)
+        epoch = 0
+        while epoch < self.schedule.n_epochs:
+            n_epochs = 1 if early or self.verbose else self._at_once(samples, epoch)
+            codebook, error = self.online_epochs(
+                samples, codebook, range(epoch, epoch + n_epochs), history, random_state
+            )
+            epoch += n_epochs
             if self.verbose:
                 history.tell(self.schedule.n_epochs)
             if early is not None and early.is_over(error):
                 break
         return codebook, self.accumulate(samples, codebook).counts
 
-    def online_epoch(
+    def _at_once(self, parts: Iterable[Part], epoch: int) -> int:
+        """Return how many epochs of few samples are worth one call."""
+        if not isinstance(parts, Sized) or len(parts) != 1:
+            return 1
+        (part,) = parts
+        left = self.schedule.n_epochs - epoch
+        return max(1, min(left, UPDATES_AT_ONCE // len(part.X)))
+
+    def online_epochs(
         self,
         samples: Iterable[Part],
         codebook: FloatArray,
-        epoch: int,
+        epochs: range,
         history: History,
         random_state: RandomState,
     ) -> tuple[FloatArray, float]:
-        """Present all samples once; return the codebook and the quantization error on the way.
+        """Present all samples once in each epoch, of which there are several for one part alone.
 
-        A sample of weight 2 moves units as far as if it were presented twice in a row.
+        A sample of weight 2 moves units as far as if it were presented twice in a row. Returns the
+        codebook and the quantization error on the way in the last epoch.
         """
-        started, distance, apart, n_updates = time.perf_counter(), 0.0, 0, 0
-        radius = self.schedule.radius[0]
+        started, told = time.perf_counter(), []
         for X, weights, _ in samples:
             n = len(X)
-            order = random_state.permutation(n) if self.shuffle else np.arange(n)
-            rates, radii = self.schedule.updates(epoch, n)
+            orders = [random_state.permutation(n) if self.shuffle else np.arange(n) for _ in epochs]
+            order = np.concatenate(orders)
+            updates = [self.schedule.updates(epoch, n) for epoch in epochs]
+            rates, radii = (np.concatenate(values) for values in zip(*updates, strict=True))
             if (weights != 1).any():
                 rates = 1.0 - (1.0 - rates) ** weights[order]
-            codebook, error, n_apart = present(
+            codebook, distances, are_apart = present(
                 X, order, rates, radii, codebook, self.grid, self.neighborhood, self.metric
             )
-            distance, apart, n_updates = distance + error, apart + n_apart, n_updates + n
-            radius = float(radii[-1])
-        seconds = time.perf_counter() - started
-        history.note(distance / n_updates, apart / n_updates, radius, seconds)
-        return codebook, distance / n_updates
+            shape = (len(epochs), n)
+            told.append([values.reshape(shape) for values in (distances, are_apart, radii)])
+        distances, are_apart, radii = (
+            np.concatenate(values, axis=1) for values in zip(*told, strict=True)
+        )
+        seconds = (time.perf_counter() - started) / len(epochs)
+        for epoch in range(len(epochs)):
+            error, apart = distances[epoch].mean(), are_apart[epoch].mean()
+            history.note(error, apart, radii[epoch, -1], seconds)
+        return codebook, float(distances[-1].mean())
 
 
 def _widened(part: UnitSums, n_totals: int) -> UnitSums:

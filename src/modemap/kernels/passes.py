@@ -8,13 +8,14 @@ from types import ModuleType
 from typing import NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from modemap.kernels.accumulation import add_scatter
 from modemap.kernels.arrays import FloatArray, IntArray
 from modemap.kernels.chunks import MIN_ROWS, chunk_slices, map_chunks, map_slices
 from modemap.kernels.compilation import cache_folder, is_compiled
 from modemap.kernels.maps.grid import NEIGHBORHOODS, Grid
-from modemap.kernels.maps.panels import METRICS, packed
+from modemap.kernels.maps.panels import METRICS, aligned, packed
 
 __all__ = [
     "UnitSums",
@@ -178,7 +179,7 @@ def present(
     grid: Grid,
     neighborhood: str = "gaussian",
     metric: str = "euclidean",
-) -> tuple[FloatArray, float, int]:
+) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
     """Present samples one by one; return the codebook then, and how well they were met.
 
     Parameters
@@ -195,41 +196,42 @@ def present(
     Returns
     -------
     codebook : ndarray of shape (n_units, n_features)
-    distance : float
-        Sum of the distances to the nearest units, as the samples were presented.
-    n_apart : int
-        How many of them had a second nearest unit that was no neighbour of the nearest.
+    distances : ndarray of shape (n_updates,)
+        Distances to the nearest units, as the samples were presented.
+    are_apart : ndarray of bool, shape (n_updates,)
+        Whether the second nearest unit was no neighbour of the nearest.
     """
     engine, kind = _engine(), NEIGHBORHOODS.index(neighborhood)
+    told = np.empty(len(order)), np.empty(len(order), dtype=np.bool_)
     if metric != "euclidean" or neighborhood == "mexican_hat" or has_missing(X):
         features = codebook.T.copy(order="C")  # never the caller's own
         number, bounds = METRICS.index(metric), np.tile([[-np.inf], [np.inf]], X.shape[1])
         if neighborhood == "mexican_hat":  # what is pushed away must stay somewhere
             bounds[0] = np.fmin(np.fmin.reduce(X), codebook.min(axis=0))
             bounds[1] = np.fmax(np.fmax.reduce(X), codebook.max(axis=0))
-        error, n_apart = engine.train_any(
-            X, order, rates, radii, grid.lattice, kind, number, bounds, features
+        engine.train_any(
+            X, order, rates, radii, grid.lattice, kind, number, bounds, features, *told
         )
-        return np.ascontiguousarray(features.T), float(error), int(n_apart)
+        return np.ascontiguousarray(features.T), *told
     origin, scale, panels = _online_panels(X, codebook, engine.ONLINE_PANEL)
-    error, n_apart = engine.train_complete(
-        X, order, rates, radii, grid.lattice, kind, origin, scale, panels
-    )
+    engine.train_complete(X, order, rates, radii, grid.lattice, kind, origin, scale, panels, *told)
     units = panels.transpose(0, 2, 1).reshape(-1, X.shape[1])[: len(codebook)]
-    return units / scale + origin, float(error), int(n_apart)
+    return units / scale + origin, *told
 
 
 def _online_panels(
     X: FloatArray, codebook: FloatArray, width: int
 ) -> tuple[FloatArray, float, FloatArray]:
     """Return origin, scale and panels for training sample by sample, in float32."""
-    plain = packed(codebook, "euclidean", 1, has_missing=False, is_training=True)
-    largest = max(np.abs(part - plain.origin).max() for part in _extremes(X, codebook))
+    origin = (codebook / len(codebook)).sum(axis=0)
+    largest = max(float(np.abs(part - origin).max()) for part in _extremes(X, codebook))
     scale = 2.0 ** -np.clip(np.frexp(largest)[1], -1000, 1000)
     padded = np.full((-(-len(codebook) // width) * width, codebook.shape[1]), FAR, dtype=np.float32)
-    padded[: len(codebook)] = (codebook - plain.origin) * scale
-    panels = padded.reshape(-1, width, codebook.shape[1]).transpose(0, 2, 1)
-    return plain.origin, float(scale), np.ascontiguousarray(panels)
+    padded[: len(codebook)] = (codebook - origin) * scale
+    by_panel = padded.reshape(-1, width, codebook.shape[1]).transpose(0, 2, 1)
+    panels = aligned(by_panel.shape)
+    panels[...] = by_panel
+    return origin, float(scale), panels
 
 
 def _extremes(*arrays: FloatArray) -> list[FloatArray]:

@@ -53,24 +53,22 @@ def train_complete(  # type: ignore[no-untyped-def]
     origin,  # in      (n_features,), subtracted from samples
     scale,  # in      multiplied with samples
     panels,  # in out  (n_panels, n_features, PANEL) float32, the units likewise
+    distances,  # out     (n_updates,), of the samples to their nearest units, as presented
+    apart,  # out     (n_updates,) bool, whether the second nearest unit was no neighbour
 ):
-    """Present samples one by one, at least one.
-
-    Returns the sum of the samples' distances to their nearest units, and how many had a second
-    nearest unit that was no neighbour, as they were presented.
-    """
+    """Present samples one by one, at least one."""
     n_features = X.shape[1]
     down, across, lines = _profiles(lattice)
     gains = np.zeros(panels.shape[0] * PANEL, np.float32)
     now, after = np.empty(n_features, np.float32), np.empty(n_features, np.float32)
     units, scores = np.zeros(2, np.int64), np.empty(2, np.float32)
-    has_two, error, n_apart = lattice.n_rows * lattice.n_columns > 1, 0.0, 0
+    has_two = lattice.n_rows * lattice.n_columns > 1
     for j in range(n_features):
         after[j] = np.float32((X[order[0], j] - origin[j]) * scale)
     sweep(panels, gains, after, after, units, scores)  # gains are 0: the search alone
     for t in range(order.size):
-        error += math.sqrt(scores[0])
-        n_apart += has_two and _are_apart(lattice, units)
+        distances[t] = math.sqrt(scores[0]) / scale
+        apart[t] = has_two and _are_apart(lattice, units)
         if t == 0 or radii[t] != radii[t - 1]:
             _fill_profiles(lattice, radii[t], kind, down, across)
         fill_gains(lattice, units[0], rates[t], radii[t], kind, down, across, lines, gains)
@@ -79,7 +77,6 @@ def train_complete(  # type: ignore[no-untyped-def]
         for j in range(n_features):
             after[j] = np.float32((X[following, j] - origin[j]) * scale)
         sweep(panels, gains, now, after, units, scores)
-    return error / scale, n_apart
 
 
 @jit
@@ -93,13 +90,15 @@ def train_any(  # type: ignore[no-untyped-def]
     metric,  # in      number of the metric
     bounds,  # in      (2, n_features), between which units stay
     features,  # in out  (n_features, n_units) float64, the units transposed
+    errors,  # out     (n_updates,), distances to the nearest units, as presented
+    apart,  # out     (n_updates,) bool, whether the second nearest unit was no neighbour
 ):
     """Present samples one by one, with any metric and missing values; see train_complete."""
     n_units = features.shape[1]
     down, across, lines = _profiles(lattice)
     gains = np.zeros(n_units, np.float32)
     lengths, distances = np.empty(n_units), np.empty(n_units)
-    units, error, n_apart = np.zeros(2, np.int64), 0.0, 0
+    units = np.zeros(2, np.int64)
     for t in range(order.size):
         x = X[order[t]]
         row_distances(x, features, metric, lengths, distances)
@@ -110,8 +109,8 @@ def train_any(  # type: ignore[no-untyped-def]
                 units[0], low = k, distances[k]
             elif distances[k] < second:
                 units[1], second = k, distances[k]
-        error += low if metric else math.sqrt(low)
-        n_apart += n_units > 1 and _are_apart(lattice, units)
+        errors[t] = low if metric else math.sqrt(low)
+        apart[t] = n_units > 1 and _are_apart(lattice, units)
         if t == 0 or radii[t] != radii[t - 1]:
             _fill_profiles(lattice, radii[t], kind, down, across)
         fill_gains(lattice, units[0], rates[t], radii[t], kind, down, across, lines, gains)
@@ -122,4 +121,3 @@ def train_any(  # type: ignore[no-untyped-def]
                 for k in range(n_units):
                     moved = feature[k] + gains[k] * (value - feature[k])
                     feature[k] = min(max(moved, low), high)
-    return error, n_apart

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from modemap.kernels.arrays import FloatArray
 
-__all__ = ["METRICS", "Panels", "packed"]
+__all__ = ["METRICS", "Panels", "aligned", "packed"]
 
 METRICS = ("euclidean", "manhattan", "chebyshev", "cosine")
 FORMULAS = {"euclidean": 1, "manhattan": 2, "chebyshev": 3, "cosine": 1}  # of the tile's scores
@@ -43,7 +43,7 @@ def packed(
     searches the same panels, however the samples are cut.
     """
     n_units, n_features = codebook.shape
-    origin = np.zeros(n_features) if metric == "cosine" else _mean(codebook)
+    origin = np.zeros(n_features) if metric == "cosine" else (codebook / n_units).sum(axis=0)
     centred = codebook - origin
     _, exponent = math.frexp(float(np.abs(centred).max()))
     scale = 2.0 ** -max(-LARGEST_EXPONENT, min(exponent, LARGEST_EXPONENT))
@@ -54,7 +54,7 @@ def packed(
     n_panels = -(-n_units // width)
     padded = np.zeros((n_panels * width, n_features), dtype=np.float32)
     np.negative(centred, out=padded[:n_units], casting="same_kind")
-    panels = _aligned((n_panels, n_features, width))
+    panels = aligned((n_panels, n_features, width))
     panels[...] = padded.reshape(n_panels, width, n_features).transpose(0, 2, 1)
     squares = _squares(panels.transpose(1, 0, 2)).ravel()
     is_plain = metric == "euclidean" and not has_missing
@@ -77,14 +77,6 @@ def packed(
     )
 
 
-def _mean(codebook: FloatArray) -> FloatArray:
-    """Return the mean of the rows, added in their order on every processor."""
-    total = np.zeros(codebook.shape[1])
-    for row in codebook / len(codebook):
-        total += row
-    return total
-
-
 def _squares(features: NDArray[np.floating]) -> NDArray[np.floating]:
     """Return the squared lengths of units, added feature by feature on every processor."""
     total = np.zeros(features.shape[1:], dtype=features.dtype)
@@ -93,7 +85,7 @@ def _squares(features: NDArray[np.floating]) -> NDArray[np.floating]:
     return total
 
 
-def _aligned(shape: tuple[int, ...]) -> NDArray[np.float32]:
+def aligned(shape: tuple[int, ...]) -> NDArray[np.float32]:
     """Return an array that begins a cache line: loads across two lines cost up to a sixth."""
     size = math.prod(shape)
     memory = np.empty(size + LINE, dtype=np.float32)

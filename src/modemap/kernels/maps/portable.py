@@ -104,25 +104,25 @@ def train_complete(
     origin: FloatArray,
     scale: float,
     panels: NDArray[np.float32],
-) -> tuple[float, int]:
-    """Present samples one by one; return the sum of distances, and how many units were apart."""
+    distances: FloatArray,
+    apart: NDArray[np.bool_],
+) -> None:
+    """Present samples one by one; write distances, and whether the two nearest were apart."""
     n_units, n_features = lattice.n_rows * lattice.n_columns, X.shape[1]
     units = panels.transpose(0, 2, 1).reshape(-1, n_features)[:n_units].copy()
     x = ((X - origin) * scale).astype(np.float32)
-    error, n_apart = 0.0, 0
-    for i, rate, radius in zip(order, rates, radii, strict=True):
+    for t, (i, rate, radius) in enumerate(zip(order, rates, radii, strict=True)):
         squares = np.zeros(n_units, dtype=np.float32)
         for j in range(n_features):
             squares += (units[:, j] - x[i, j]) ** 2
         first, second = _two_lowest(squares)
-        error += float(np.sqrt(squares[first], dtype=np.float64))
-        n_apart += _are_apart(lattice, first, second)
+        distances[t] = np.sqrt(squares[first], dtype=np.float64) / scale
+        apart[t] = _are_apart(lattice, first, second)
         gains = _gains(lattice, first, rate, radius, kind)
         units += gains[:, np.newaxis] * (x[i] - units)
     padded = panels.transpose(0, 2, 1).reshape(-1, n_features)
     padded[:n_units] = units
     panels[...] = padded.reshape(len(panels), -1, n_features).transpose(0, 2, 1)
-    return error / scale, n_apart
 
 
 def train_any(
@@ -135,20 +135,20 @@ def train_any(
     metric: int,
     bounds: FloatArray,
     features: FloatArray,
-) -> tuple[float, int]:
+    errors: FloatArray,
+    apart: NDArray[np.bool_],
+) -> None:
     """Present samples one by one, with any metric and missing values; see train_complete."""
-    error, n_apart = 0.0, 0
-    for i, rate, radius in zip(order, rates, radii, strict=True):
+    for t, (i, rate, radius) in enumerate(zip(order, rates, radii, strict=True)):
         x = X[i].astype(np.float64)
         (distances,) = _distances(x[np.newaxis], features, metric)
         first, second = _two_lowest(distances)
-        error += distances[first] if metric else np.sqrt(distances[first])
-        n_apart += _are_apart(lattice, first, second)
+        errors[t] = distances[first] if metric else np.sqrt(distances[first])
+        apart[t] = _are_apart(lattice, first, second)
         gains = _gains(lattice, first, rate, radius, kind)
-        apart = np.where(np.isnan(x), 0.0, x)[:, np.newaxis] - features
-        moved = features + np.where(np.isnan(x)[:, np.newaxis], 0.0, gains * apart)
+        pulls = np.where(np.isnan(x), 0.0, x)[:, np.newaxis] - features
+        moved = features + np.where(np.isnan(x)[:, np.newaxis], 0.0, gains * pulls)
         np.clip(moved, *bounds[:, :, np.newaxis], out=features)
-    return float(error), n_apart
 
 
 def _two_lowest(distances: NDArray[np.floating]) -> tuple[int, int]:
