@@ -221,7 +221,7 @@ def present(
 
 def _online_panels(
     X: FloatArray, codebook: FloatArray, width: int
-) -> tuple[FloatArray, float, FloatArray]:
+) -> tuple[FloatArray, float, NDArray[np.float32]]:
     """Return origin, scale and panels for training sample by sample, in float32."""
     origin = (codebook / len(codebook)).sum(axis=0)
     largest = max(float(np.abs(part - origin).max()) for part in _extremes(X, codebook))

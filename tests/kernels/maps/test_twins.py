@@ -197,7 +197,8 @@ def test_online_training_agrees_with_the_twin(grid, kind):
         )
         units = panels.transpose(0, 2, 1).reshape(-1, 3)[: grid.n_units]
         features = codebook.T.copy(order="C")
-        other = engine.train_any(X, order, rates, radii, grid.lattice, kind, 0, FREE, features)
+        other = np.empty(100), np.empty(100, dtype=bool)
+        engine.train_any(X, order, rates, radii, grid.lattice, kind, 0, FREE, features, *other)
         results += [(units, *told), (features.T, *other)]
 
     for units, errors, are_apart in results[1:]:
@@ -220,7 +221,8 @@ def test_online_training_with_any_metric_agrees_with_the_twin(metric):
     results = []
     for engine in ENGINES:
         features = start.copy()
-        told = engine.train_any(X, order, rates, radii, grid.lattice, 0, metric, bounds, features)
+        told = np.empty(40), np.empty(40, dtype=bool)
+        engine.train_any(X, order, rates, radii, grid.lattice, 0, metric, bounds, features, *told)
         results.append((features, *told))
 
     for one, other in zip(*results, strict=True):
