@@ -56,7 +56,6 @@ def batch_fits(X: np.ndarray, side: int, n_epochs: int) -> dict[str, Fit]:
     """Return each library's batch training, from the same units and radii, one thread."""
     start = X[np.random.default_rng(1).choice(len(X), side * side, replace=False)]
     radius = (side / 4, 1.0)
-    beyond = radius[0] - (radius[0] - radius[1]) * n_epochs / (n_epochs - 1)  # XPySom stops before
 
     def ours() -> np.ndarray:
         som = SelfOrganizingMap(side, side, init=start, max_iter=n_epochs, radius=radius)
@@ -64,7 +63,7 @@ def batch_fits(X: np.ndarray, side: int, n_epochs: int) -> dict[str, Fit]:
 
     def xpy() -> np.ndarray:
         som = xpysom.XPySom(
-            side, side, X.shape[1], sigma=radius[0], sigmaN=beyond, decay_function="linear",
+            side, side, X.shape[1], sigma=radius[0], sigmaN=radius[1], decay_function="linear",
             std_coeff=1.0,
         )  # fmt: skip
         som._weights = start.reshape(side, side, -1).copy()
@@ -93,7 +92,7 @@ def batch(shape: str) -> dict[str, object]:
     fits = batch_fits(X, side, N_EPOCHS[shape])
     seconds: dict[str, list[float]] = {name: [] for name in fits}
     quality = {}
-    for turn in range(2 if shape == "C" else N_ROUNDS):
+    for turn in range(1 if shape == "C" else N_ROUNDS):
         for name, fit in fits.items():
             found: list[np.ndarray] = []
             if turn == 0 and name == "modemap":
