@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from modemap.errors import GateRefusedError, RegistryError, ReleaseError
@@ -99,6 +100,25 @@ def test_an_accepted_change_passes_and_is_kept(promoted, releases):
 
 
 @pytest.mark.usefixtures("in_process")
+@pytest.mark.usefixtures("in_process")
+def test_other_columns_pass_if_accepted(promoted, make_release, tmp_path):
+    """The champion's columns may be gone from the rows: then it is known, but not measured."""
+    other = make_release(tmp_path / "other", columns=("delay", "speed"))
+    table = pq.read_table(promoted.root / "data/prepared/test.parquet")
+    columns = ["speed" if name == "distance" else name for name in table.column_names]
+    pq.write_table(table.rename_columns(columns), promoted.root / "data/prepared/test.parquet")
+    _candidate(promoted, other)
+
+    assert _stopped_by(gate(promoted.root)) == ["comparable"]
+    verdict = gate(promoted.root, accept_change="distance is no longer delivered")
+
+    verdict.require()
+    (comparable,) = [result for result in verdict.results if result.rule == "comparable"]
+    assert (comparable.value, comparable.bound) == (
+        "9 units, delay, speed", "9 units, delay, distance"
+    )  # fmt: skip
+
+
 def test_broken_data_stop_a_release(project):
     """A contract that was broken, by the report itself, is told."""
     report = project.read("reports/validate.json")

@@ -99,10 +99,13 @@ def _compare(
         ours = load_release(candidate.release(_made(folder / "ours")), candidate.digest)
         theirs = load_release(champion.release(_made(folder / "champion")), champion.digest)
         measured = _measure(rows, ours)
-        is_same = ours.digest == theirs.digest
-        return Comparison(
-            champion.number, measured, measured if is_same else _measure(rows, theirs)
-        )
+        if theirs.digest == ours.digest:
+            other = measured
+        elif theirs.columns == ours.columns:
+            other = _measure(rows, theirs)
+        else:  # the rows need not have the champion's columns; a NaN passes no rule
+            other = Measured(theirs.columns, len(theirs.som.codebook_), np.nan, np.nan)
+        return Comparison(champion.number, measured, other)
     except (ModemapError, OSError, LookupError, ValueError) as error:
         return f"candidate and champion could not be measured: {_one_line(error)}"
 
