@@ -11,7 +11,8 @@ from tests.faults.cases import FLOW_CASES, FLOW_FAULTS
 from tests.faults.trying import check
 from tests.projects import Project
 
-pytestmark = [pytest.mark.workflow, pytest.mark.system]  # it mounts small and read-only disks
+# It mounts small and read-only disks.
+pytestmark = [pytest.mark.workflow, pytest.mark.system, pytest.mark.timeout(900)]
 
 
 @dataclass(frozen=True)

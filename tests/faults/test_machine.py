@@ -7,7 +7,8 @@ import pytest
 from tests.faults.cases import MACHINE
 from tests.faults.trying import check
 
-pytestmark = [pytest.mark.workflow, pytest.mark.system]  # it mounts small and read-only disks
+# It mounts small and read-only disks.
+pytestmark = [pytest.mark.workflow, pytest.mark.system, pytest.mark.timeout(900)]
 
 
 @pytest.mark.parametrize("case", MACHINE, ids=lambda case: case.title)
