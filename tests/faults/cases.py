@@ -26,6 +26,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
+from modemap.orchestration.environment import tool_environment
 from tests.faults.machine import (
     IN_A_READ_ONLY_FOLDER,
     MOMENTS,
@@ -799,14 +800,14 @@ def damaged_cache(root: Path) -> Iterator[None]:
     cached.chmod(0o444)
     remove(root / "data/prepared")
     dvc = [sys.executable, "-m", "dvc"]
-    subprocess.run([*dvc, "checkout", "-q"], cwd=root, check=True)
-    said = subprocess.run([*dvc, "status"], cwd=root, check=True, capture_output=True, text=True)
-    assert "up to date" in said.stdout
+    here = {"cwd": root, "env": tool_environment(root)}
+    subprocess.run([*dvc, "checkout", "-q"], check=True, **here)
+    assert b"up to date" in subprocess.run([*dvc, "status"], check=True, stdout=PIPE, **here).stdout
     with OTHER_MAP(root):
         yield
     cached.unlink()
     again = ["repro", "-q", "--force", "--single-item", "prepare"]
-    subprocess.run([*dvc, *again], cwd=root, check=True, capture_output=True)
+    subprocess.run([*dvc, *again], check=True, **here)
 
 
 @contextmanager
