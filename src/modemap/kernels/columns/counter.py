@@ -32,6 +32,7 @@ MIN_SHARE = 0.9  # of the first rows that decimals must make up
 LARGEST_WHOLE = 2.0**52
 LARGEST = 1e300
 MAX_PAGE = 6
+MANTISSA = 52
 MAX_TABLE = 1 << 18  # pages in a table
 MARGIN = 16  # pages on either side, at least
 NO_TABLE = 1 << 62
@@ -160,7 +161,8 @@ class Counter:
         """Give the bins cells; their pages are as wide as their keys are dense."""
         n_bins = len(bins.keys)
         steps = bins.keys[1:] ^ bins.keys[:-1]
-        for p in range(MAX_PAGE, -1, -1):
+        widest = min(MAX_PAGE, MANTISSA - bins.shift)  # no page holds both a finite value and NaN
+        for p in range(widest, -1, -1):
             n_pages = 1 + int(np.count_nonzero(steps >> np.uint64(p)))
             if n_pages << p <= 2 * n_bins:
                 break
