@@ -65,6 +65,18 @@ def test_order_cuts_and_merges_change_no_byte(name):
     assert in_turn.to_bytes() == whole
 
 
+def test_values_far_from_the_first_ones_are_counted():
+    """A table of pages that is too narrow is left; each update comes to its end."""
+    x = np.concatenate((40 + np.arange(400) / 3, [1e300, -7.7, np.nan, 1e-300], np.arange(9) / 7))
+
+    one_by_one = ColumnSketch()
+    for value in x:
+        one_by_one.update([value])
+
+    together = ColumnSketch().update(x[:200]).update(x[200:])
+    assert one_by_one.to_bytes() == together.to_bytes() == ColumnSketch().update(x).to_bytes()
+
+
 @settings(deadline=None, max_examples=100)
 @given(st.lists(arrays(np.float64, st.integers(0, 30), elements=VALUES), min_size=1, max_size=5))
 def test_small_sketches_hold_every_value(parts):

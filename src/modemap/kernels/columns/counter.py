@@ -23,6 +23,7 @@ from modemap.kernels.columns.bins import (
 __all__ = ["Counter"]
 
 CHUNK = 1 << 15  # rows at a time: they stay in the second-level cache
+FAR = 1 << 12  # rows that are sorted where one lies beyond the pages
 FIRST = 1 << 18  # rows that are sorted to find the first bins
 TABLE = 1 << 19  # places for decimals
 MAX_ROWS = 1 << 31  # of the table, whose counts have 32 bits
@@ -126,7 +127,7 @@ class Counter:
 
     def _add_bits(self, bits: BitArray) -> None:
         if self._bins is not None and not len(self._bins.keys) and len(bits):
-            self._add_first(bits[:FIRST])
+            self._sort_in(self._bins, bits[:FIRST])
             bits = bits[FIRST:]
         if self._bins is not None and len(bits):
             self._open(self._bins)
@@ -138,17 +139,20 @@ class Counter:
             )
             if n_done == len(bits):
                 return
-            self._open(self._settled_cells())
-            bits = bits[n_done:]
+            self._sort_in(self._settled_cells(), bits[n_done : n_done + FAR])
+            bits = bits[n_done + FAR :]
+            if len(bits):
+                self._open(self._settled_cells())
 
-    def _add_first(self, bits: BitArray) -> None:
+    def _sort_in(self, bins: Bins, bits: BitArray) -> None:
+        """Count rows without cells: the first of all, or some with one beyond the known pages."""
         is_special = bits & cells.EXPONENT == cells.EXPONENT
         n_missing = int(np.count_nonzero(np.isnan(bits.view(np.float64))))
         self.n_missing += n_missing
         self.n_infinite += int(np.count_nonzero(is_special)) - n_missing
         bits = bits[~is_special]
         if len(bits):
-            self._bins = bins_of_rows(bits)
+            self._bins = combine(bins, bins_of_rows(bits))
             self._note_extremes(bits)
 
     def _note_extremes(self, bits: BitArray) -> None:
