@@ -1,7 +1,7 @@
 """Count float64 bit patterns in cells, which a table or a hash of pages finds.
 
 The key of a value is its bits without the last ``shift``; 2^p neighbouring keys share a page, and
-a page has a home among the cells. Pages within a narrow range stand in a table, others in a hash.
+a page has a home among the cells. Most pages stand in a table, those far from them in a hash.
 A cell is one 128-bit integer, count * 2^84 + sum of offsets, where the offset of a value is its low
 bits without the last GUARD: one addition counts a row. Exact up to 2^40 rows.
 """
@@ -46,14 +46,13 @@ def _add(typing: Any, cells: Any, place: Any, offset: Any) -> Any:
 
 
 @jit
-def _home(page, base, tags, homes, state, n_pages):  # type: ignore[no-untyped-def]
+def _home(page, base, table, tags, homes, state, n_pages):  # type: ignore[no-untyped-def]
     """Return the home of a page, a new one if need be; -1 where there is no room."""
-    if tags.size == 0:
-        place = page - base
-        if place >= np.uint64(homes.size - 1):
-            return np.int64(-1)
-        if homes[place] >= 0:
-            return np.int64(homes[place])
+    place = page - base
+    is_near = place < np.uint64(table.size - 1)
+    if is_near:
+        if table[place] >= 0:
+            return np.int64(table[place])
     else:
         mask = np.uint64(tags.size - 1)
         place = ((page * SPREAD) >> np.uint64(32)) & mask
@@ -63,11 +62,13 @@ def _home(page, base, tags, homes, state, n_pages):  # type: ignore[no-untyped-d
             place = (place + np.uint64(1)) & mask
     if state[0] == n_pages:
         return np.int64(-1)
-    if tags.size:
-        tags[place] = page
-    homes[place] = state[0]
+    home = np.int64(state[0])
+    if is_near:
+        table[place] = home
+    else:
+        tags[place], homes[place] = page, home
     state[0] += 1
-    return np.int64(homes[place])
+    return home
 
 
 @jit
@@ -80,14 +81,14 @@ def _extremes(signed, least, greatest):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _count_known(block, first, shift, p, base, homes, cells):  # type: ignore[no-untyped-def]
+def _count_known(block, first, shift, p, base, table, cells):  # type: ignore[no-untyped-def]
     """Count rows from ``first`` on until a page is not in the table; return where that was."""
     inner, low = (np.uint64(1) << p) - np.uint64(1), (np.uint64(1) << shift) - np.uint64(1)
-    top = np.uint64(homes.size - 1)
+    top = np.uint64(table.size - 1)
     for i in range(first, block.size):
         value = block[i] if block[i] != SIGN else np.uint64(0)
         key = value >> shift
-        home = np.int64(homes[min((key >> p) - base, top)])
+        home = np.int64(table[min((key >> p) - base, top)])
         if home < 0:
             return i
         place = (home << np.int64(p)) | np.int64(key & inner)
@@ -96,13 +97,12 @@ def _count_known(block, first, shift, p, base, homes, cells):  # type: ignore[no
 
 
 @jit
-def _count_block(block, shift, p, base, tags, homes, cells, state):  # type: ignore[no-untyped-def]
+def _count_block(block, shift, p, base, table, tags, homes, cells, state):  # type: ignore[no-untyped-def]
     """Count the rows of a block until there is no room; return how many."""
     inner, low = (np.uint64(1) << p) - np.uint64(1), (np.uint64(1) << shift) - np.uint64(1)
     n_missing, n_pages, i = 0, cells.shape[0] >> np.int64(p), 0
     while True:
-        if tags.size == 0:
-            i = _count_known(block, i, shift, p, base, homes, cells)
+        i = _count_known(block, i, shift, p, base, table, cells)
         if i == block.size:
             break
         value = block[i] if block[i] != SIGN else np.uint64(0)
@@ -111,7 +111,7 @@ def _count_block(block, shift, p, base, tags, homes, cells, state):  # type: ign
             n_missing += 1
         else:
             key = value >> shift
-            home = _home(key >> p, base, tags, homes, state, n_pages)
+            home = _home(key >> p, base, table, tags, homes, state, n_pages)
             if home < 0:
                 break
             place = (home << np.int64(p)) | np.int64(key & inner)
@@ -133,25 +133,26 @@ def count_cells(  # type: ignore[no-untyped-def]
     shift,  # in  uint64
     p,  # in  uint64, logarithm of the keys of a page
     base,  # in  uint64, first page of the table
-    tags,  # inout  (n_places,) uint64, a power of two: page of each place; empty for a table
-    homes,  # inout  (n_places,) int32; the table's last place is never used
+    table,  # inout  (n_places + 1,) int32, homes of the pages from base on; the last is -1
+    tags,  # inout  (n_tags,) uint64, a power of two: the other pages
+    homes,  # inout  (n_tags,) int32, their homes
     cells,  # inout  (n_cells, 2) uint64, low and high words
     state,  # inout  (5,) int64: pages, infinities, NaN, least and greatest value in order
 ):
     """Count rows until the end or until there is no room; return how many."""
     for start in range(0, bits.size, BLOCK):
         block = bits[start : start + BLOCK]
-        done = _count_block(block, shift, p, base, tags, homes, cells, state)
+        done = _count_block(block, shift, p, base, table, tags, homes, cells, state)
         if done < block.size:
             return start + done
     return bits.size
 
 
 @jit
-def insert_pages(keys, words, p, base, tags, homes, cells, state):  # type: ignore[no-untyped-def]
+def insert_pages(keys, words, p, base, table, tags, homes, cells, state):  # type: ignore[no-untyped-def]
     """Put settled cells, keys (n,) and words (n, 2), where :func:`count_cells` finds them."""
     inner, n_pages = (np.uint64(1) << p) - np.uint64(1), cells.shape[0] >> np.int64(p)
     for i in range(keys.size):
-        home = _home(keys[i] >> p, base, tags, homes, state, n_pages)
+        home = _home(keys[i] >> p, base, table, tags, homes, state, n_pages)
         place = (home << np.int64(p)) | np.int64(keys[i] & inner)
         cells[place, 0], cells[place, 1] = words[i, 0], words[i, 1]

@@ -25,7 +25,7 @@ __all__ = ["Counter"]
 CHUNK = 1 << 15  # rows at a time: they stay in the second-level cache
 FAR = 1 << 12  # rows that are sorted where one lies beyond the pages
 FIRST = 1 << 18  # rows that are sorted to find the first bins
-TABLE = 1 << 19  # places for decimals
+TABLE = 3 << 17  # places for decimals
 MAX_ROWS = 1 << 31  # of the table, whose counts have 32 bits
 SCALES = (1.0, 10.0, 100.0, 1e3, 1e4, 1e6)
 SAMPLE = 8192
@@ -34,10 +34,10 @@ LARGEST_WHOLE = 2.0**52
 LARGEST = 1e300
 MAX_PAGE = 6
 MANTISSA = 52
-MAX_TABLE = 1 << 18  # pages in a table
+MAX_TABLE = 1 << 17  # pages in a table
 MARGIN = 16  # pages on either side, at least
 NO_TABLE = 1 << 62
-ROOM = 9 << 14  # cells
+ROOM = 33 << 12  # cells
 
 
 class Counter:
@@ -65,7 +65,7 @@ class Counter:
         if self._table is not None:
             arrays += [self._table, self._numbers, self._rest]
         if self._bins is None:
-            arrays += [self._tags, self._homes, self._cells]
+            arrays += [self._pages, self._tags, self._homes, self._cells]
         else:
             arrays += [self._bins.keys, self._bins.words]
         return sum(array.nbytes for array in arrays)
@@ -171,17 +171,11 @@ class Counter:
             if n_pages << p <= 2 * n_bins:
                 break
         room = max(ROOM >> p, n_pages + (2 * cells.BLOCK >> p) + 1)
-        first, last = int(bins.keys[0]) >> p, int(bins.keys[-1]) >> p
-        margin = max((last - first) // 4, MARGIN)
-        base, n_places = max(first - margin, 0), last - first + 2 * margin
         self._bins, self._shift, self._p = None, bins.shift, p
-        if n_places < MAX_TABLE:
-            self._base, self._tags = base, np.empty(0, np.uint64)
-            self._homes = np.full(n_places + 1, -1, np.int32)
-        else:
-            size = 1 << (2 * room).bit_length()
-            self._base, self._tags = 0, np.full(size, cells.FREE)
-            self._homes = np.zeros(size, np.int32)
+        self._base, n_places = _window(bins.keys >> np.uint64(p), bins.counts)
+        self._pages = np.full(n_places + 1, -1, np.int32)
+        size = 1 << room.bit_length()
+        self._tags, self._homes = np.full(size, cells.FREE), np.zeros(size, np.int32)
         self._cells = np.zeros((room << p, 2), np.uint64)
         self._state = np.array([0, 0, 0, self.least, self.greatest], np.int64)
         cells.insert_pages(bins.keys, bins.words, *self._places())
@@ -189,7 +183,7 @@ class Counter:
     def _places(self) -> tuple[Any, ...]:
         """Return what the kernels find cells by, and the cells."""
         p, base = np.uint64(self._p), np.uint64(self._base)
-        return p, base, self._tags, self._homes, self._cells, self._state
+        return p, base, self._pages, self._tags, self._homes, self._cells, self._state
 
     def _settled_cells(self) -> Bins:
         """Return the bins of the cells; the hash is given up."""
@@ -198,14 +192,10 @@ class Counter:
         self.n_infinite += int(self._state[1])
         self.n_missing += int(self._state[2])
         self.least, self.greatest = int(self._state[3]), int(self._state[4])
-        if len(self._tags):
-            places = np.flatnonzero(self._tags != cells.FREE)
-            places = places[np.argsort(self._tags[places])]
-            pages = self._tags[places]
-        else:
-            places = np.flatnonzero(self._homes >= 0)
-            pages = places.astype(np.uint64) + np.uint64(self._base)
-        homes = self._homes[places]
+        near, far = np.flatnonzero(self._pages >= 0), np.flatnonzero(self._tags != cells.FREE)
+        pages = np.concatenate((near.astype(np.uint64) + np.uint64(self._base), self._tags[far]))
+        order = np.argsort(pages)
+        pages, homes = pages[order], np.concatenate((self._pages[near], self._homes[far]))[order]
         within = np.arange(1 << self._p, dtype=np.uint64)
         keys = ((pages << np.uint64(self._p))[:, np.newaxis] | within).ravel()
         words = self._cells.reshape(-1, 1 << self._p, 2)[homes].reshape(-1, 2)
@@ -213,3 +203,15 @@ class Counter:
         bins = settle_bins(keys[occupied], words[occupied], self._shift)
         self._bins = bins
         return bins
+
+
+def _window(pages: BitArray, counts: BitArray) -> tuple[int, int]:
+    """Return where the table begins, and its length: there where most rows are."""
+    steps = np.concatenate(([0], np.cumsum(counts.astype(np.int64))))
+    reach = np.uint64(MAX_TABLE - 2 * MARGIN)
+    ends = np.searchsorted(pages, np.minimum(pages, cells.FREE - reach) + reach)
+    best = int(np.argmax(steps[ends] - steps[:-1]))
+    first, last = int(pages[best]), int(pages[ends[best] - 1])
+    margin = min(max((last - first) // 4, MARGIN), (MAX_TABLE - (last - first)) // 2)
+    base = max(first - margin, 0)
+    return base, min(last + margin - base, MAX_TABLE)
