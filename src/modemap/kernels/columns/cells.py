@@ -114,6 +114,7 @@ def _count_block(block, shift, p, base, table, tags, homes, cells, state):  # ty
             home = _home(key >> p, base, table, tags, homes, state, n_pages)
             if home < 0:
                 break
+            state[5] += 1
             place = (home << np.int64(p)) | np.int64(key & inner)
             _add(cells, place, (value & low) >> np.uint64(GUARD))
         i += 1
@@ -137,7 +138,8 @@ def count_cells(  # type: ignore[no-untyped-def]
     tags,  # inout  (n_tags,) uint64, a power of two: the other pages
     homes,  # inout  (n_tags,) int32, their homes
     cells,  # inout  (n_cells, 2) uint64, low and high words
-    state,  # inout  (5,) int64: pages, infinities, NaN, least and greatest value in order
+    state,  # inout  (6,) int64: pages, infinities, NaN, least and greatest value in order,
+    # and rows whose page was not in the table
 ):
     """Count rows until the end or until there is no room; return how many."""
     for start in range(0, bits.size, BLOCK):

@@ -57,6 +57,7 @@ class Counter:
         self._bins: Bins | None = bins
         self._table: NDArray[np.uint32] | None = None
         self._wait, self._pause, self._n_rows = 0, 1, 0
+        self._patience = CHUNK
 
     @property
     def nbytes(self) -> int:
@@ -137,6 +138,9 @@ class Counter:
                 np.uint64(self._shift),
                 *self._places(),
             )
+            if self._state[5] > self._patience:  # the table lies where few rows are: place it anew
+                self._patience *= 2
+                self._open(self._settled_cells())
             if n_done == len(bits):
                 return
             self._sort_in(self._settled_cells(), bits[n_done : n_done + FAR])
@@ -168,7 +172,7 @@ class Counter:
         widest = min(MAX_PAGE, MANTISSA - bins.shift)  # no page holds both a finite value and NaN
         for p in range(widest, -1, -1):
             n_pages = 1 + int(np.count_nonzero(steps >> np.uint64(p)))
-            if n_pages << p <= 2 * n_bins:
+            if n_pages << p <= max(2 * n_bins, ROOM // 2):
                 break
         room = max(ROOM >> p, n_pages + (2 * cells.BLOCK >> p) + 1)
         self._bins, self._shift, self._p = None, bins.shift, p
@@ -177,7 +181,7 @@ class Counter:
         size = 1 << room.bit_length()
         self._tags, self._homes = np.full(size, cells.FREE), np.zeros(size, np.int32)
         self._cells = np.zeros((room << p, 2), np.uint64)
-        self._state = np.array([0, 0, 0, self.least, self.greatest], np.int64)
+        self._state = np.array([0, 0, 0, self.least, self.greatest, 0], np.int64)
         cells.insert_pages(bins.keys, bins.words, *self._places())
 
     def _places(self) -> tuple[Any, ...]:
