@@ -85,7 +85,7 @@ def evidence_of_array(X: NDArray[Any], weights: FloatArray | None, n_threads: in
     else:
         values, places = np.unique(X[:, 0].astype(np.float64), return_inverse=True)
         sample = Points(values, np.bincount(places, weights).astype(np.float64))
-    return Evidence(sample, lambda: Rows(lambda: [X], weights))
+    return Evidence(sample, lambda: Rows(lambda: [X], weights, center=sample.center))
 
 
 def evidence_of_batches(parts: Callable[[], Any], n_features: int, n_threads: int) -> Evidence:

@@ -419,7 +419,7 @@ class ModeNormalizer(TransformerMixin, BaseEstimator):
                 X,
                 reset=reset,
                 dtype="numeric",
-                ensure_all_finite="allow-nan" if self.missing == "flag" else True,
+                ensure_all_finite=self.missing == "error",  # infinity is found while counting
             )
             arrays = list(checked.T)
             return Columns(arrays, None, "array")

@@ -231,6 +231,8 @@ def _tied(
 def _precision_cholesky(covariances: FloatArray, covariance_type: str) -> FloatArray:
     """Return upper triangles whose products with their transposes are the precisions."""
     try:
+        if covariances.shape[-1:] == (1,) and (covariances > 0).all():
+            return 1.0 / np.sqrt(covariances)  # of one column, whatever the type
         if covariance_type == "full":
             roots = np.linalg.cholesky(covariances)
             one = np.eye(covariances.shape[-1])

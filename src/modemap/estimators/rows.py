@@ -45,6 +45,8 @@ class Rows:
     weights : ndarray of shape (n_samples,) or None
     n_threads : int
         They change no digit: chunks and the order of their sums are fixed.
+    center : ndarray of shape (n_features,) or None
+        Weighted mean of complete rows, where it is known already.
 
     Attributes
     ----------
@@ -60,9 +62,15 @@ class Rows:
         parts: Callable[[], Iterable[NDArray[Any]]],
         weights: FloatArray | None = None,
         n_threads: int = 1,
+        center: FloatArray | None = None,
     ) -> None:
         self._parts, self._weights, self._n_threads = parts, weights, n_threads
-        self._survey()
+        if center is None:
+            self._survey()
+        else:
+            self.center, self.n_features, self.is_complete = center, len(center), True
+            self.n_samples = sum(len(part) for part in parts())
+            self.total = float(self.n_samples) if weights is None else float(weights.sum())
 
     def _survey(self) -> None:
         """Take the mean in one pass, relative to the first row that can be."""
@@ -118,8 +126,8 @@ class Rows:
         results = self._mapped(work, self._chunks())
         return _summed(results, posterior.means, prior.covariance_type)
 
-    def gathered(self, shares: Callable[[int, int], FloatArray], n_components: int) -> Statistics:
-        """Return the statistics of given responsibilities: ``shares(start, stop)`` of rows.
+    def gathered(self, shares: Callable[[int, int], NDArray[Any]], n_components: int) -> Statistics:
+        """Return the statistics of responsibilities or labels: ``shares(start, stop)`` of rows.
 
         What is missing stands at the mean of its column.
         """
@@ -129,6 +137,11 @@ class Rows:
         for X, weights in self._pieces():
             rows = np.nan_to_num(np.asarray(X, np.float64) - self.center)
             resp = shares(start, start + len(rows))
+            if resp.ndim == 1:
+                found = _labelled(rows, resp, weights, n_components)
+                counts, sums, scatters = counts + found[0], sums + found[1], scatters + found[2]
+                start += len(rows)
+                continue
             if weights is not None:
                 resp = resp * weights[:, np.newaxis]
             counts += resp.sum(axis=0)
@@ -439,6 +452,22 @@ def _summed(results: Iterable[Statistics], means: FloatArray, kind: str) -> Stat
         entropy,
         likelihood,
     )
+
+
+def _labelled(
+    rows: FloatArray, labels: NDArray[Any], weights: FloatArray | None, n_components: int
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return counts, sums and scatters of rows by label."""
+    d = rows.shape[1]
+    counts = np.bincount(labels, weights, n_components).astype(np.float64)
+    sums, scatters = np.empty((n_components, d)), np.empty((n_components, d, d))
+    for i in range(d):
+        weighted = rows[:, i] if weights is None else rows[:, i] * weights
+        sums[:, i] = np.bincount(labels, weighted, n_components)
+        for j in range(i, d):
+            found = np.bincount(labels, weighted * rows[:, j], n_components)
+            scatters[:, i, j] = scatters[:, j, i] = found
+    return counts, sums, scatters
 
 
 def _full_roots(roots: FloatArray, kind: str, n_components: int, d: int) -> FloatArray:
