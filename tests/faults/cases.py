@@ -877,7 +877,7 @@ FLOW_FAULTS = Case(
         "SIGKILL to `train_som`": Variant(
             OTHER_MAP,
             (FLOW,),
-            Refused(9, "train_som", "end by itself", "exited with -9", "dvc repro train_som"),
+            Refused(9, "train_som", "end by itself", "SIGKILL", "dvc repro train_som"),
             by_a_flow_whose_stage_is_killed,
         ),
         "a damaged object in DVC's cache": Variant(

@@ -5,7 +5,8 @@ from prefect.states import Failed
 
 from modemap.errors import StageError
 from modemap.orchestration.plan import LockConflictError, lock_conflict
-from modemap.orchestration.stages import StageFailedError, is_lock_conflict
+from modemap.orchestration.processes import Finished
+from modemap.orchestration.stages import StageFailedError, how_it_ended, is_lock_conflict
 
 BROKEN = {"place": "data/raw", "rule": "must hold", "found": "3 rows", "hint": "mend it"}
 
@@ -49,3 +50,26 @@ def test_a_stage_fails_with_its_own_message_and_code():
 
     assert error.exit_code == 3
     assert str(error) == "data/raw: must hold\n  found: 3 rows\n  hint: mend it"
+
+
+@pytest.mark.parametrize(
+    ("code", "end"),
+    [
+        (-9, "ended by SIGKILL"),  # bash becomes the stage
+        (137, "ended by SIGKILL"),  # dash waits for it
+        (-15, "ended by SIGTERM"),
+        (143, "ended by SIGTERM"),
+        (1, "ERROR: failed to run: python -m x, exited with 1"),
+        (255, "ERROR: failed to run: python -m x, exited with 255"),
+    ],
+)
+def test_a_signal_is_named_whichever_shell_ran_the_stage(code, end):
+    """DVC tells a signal as its negative number or as 128 more than it, as the shell did."""
+    lines = [f"ERROR: failed to run: python -m x, exited with {code}"]
+
+    assert how_it_ended(Finished(255, lines)) == end
+
+
+def test_a_stage_that_said_nothing_is_told_by_its_exit_code():
+    """There is always something to show."""
+    assert how_it_ended(Finished(255, [])) == "exit code 255"

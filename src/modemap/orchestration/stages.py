@@ -1,8 +1,10 @@
 """Prefect tasks that run DVC stages."""
 
 import json
+import re
 import sys
 from pathlib import Path
+from signal import Signals
 from typing import Any
 
 from prefect import get_run_logger, runtime, task
@@ -18,10 +20,12 @@ from modemap.orchestration.plan import LockConflictError, Plan, lock_conflict, r
 from modemap.orchestration.processes import Finished, run_streaming
 from modemap.params import load_params
 
-__all__ = ["reproduce", "reproduce_all"]
+__all__ = ["how_it_ended", "reproduce", "reproduce_all"]
 
 FAILURES = Path(".modemap/failures")
 RETRY_SECONDS = [1.0, 2.0, 4.0, 8.0, 16.0]
+EXITED = re.compile(r"failed to run: .*, exited with (-?\d+)")
+SHELL_ADDS_TO_A_SIGNAL = 128  # where the shell waited; else the signal's negative number is told
 UP_TO_DATE = ("didn't change, skipping", "is cached - skipping run")
 
 
@@ -125,6 +129,16 @@ def _failure(stage: str, finished: Finished, root: Path) -> StageError:
         return StageError(
             stage,
             "the stage must end by itself",
-            found="; ".join(finished.lines[-3:]) or f"exit code {finished.returncode}",
-            hint=f"run `dvc repro {stage}` to see everything it prints",
+            found=how_it_ended(finished),
+            hint=f"free memory if it was short; `dvc repro {stage}` prints everything",
         )
+
+
+def how_it_ended(finished: Finished) -> str:
+    """Return the signal that ended a stage, whichever shell DVC used, else its last lines."""
+    codes = [int(code) for line in finished.lines for code in EXITED.findall(line)]
+    for code in codes:
+        number = -code if code < 0 else code - SHELL_ADDS_TO_A_SIGNAL
+        if number in set(Signals):
+            return f"ended by {Signals(number).name}"
+    return "; ".join(finished.lines[-3:]) or f"exit code {finished.returncode}"
