@@ -6,8 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 pytest_plugins = ["tests.projects"]
+
+# The same examples in every run; `--hypothesis-profile=default` looks for new ones.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
 
 ALLOWED_SKIPS: frozenset[str] = frozenset()
 

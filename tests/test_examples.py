@@ -10,7 +10,9 @@ import modemap.estimators
 import modemap.kernels
 
 MODULES = [
-    "modemap.metrics",
+    "modemap.metrics.density",
+    "modemap.metrics.maps",
+    "modemap.metrics.ranks",
     *(
         module.name
         for module in pkgutil.iter_modules(modemap.estimators.__path__, "modemap.estimators.")
@@ -23,7 +25,9 @@ WITH_EXAMPLES = {
     "modemap.estimators.preparation",
     "modemap.estimators.segments",
     "modemap.estimators.som",
-    "modemap.metrics",
+    "modemap.metrics.density",
+    "modemap.metrics.maps",
+    "modemap.metrics.ranks",
 }
 
 

@@ -6,11 +6,24 @@ The estimators are loaded when they are first asked for, so importing the packag
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from modemap.estimators import BayesianGaussianMixture, ModeNormalizer, SelfOrganizingMap
+    from modemap.estimators import (
+        BayesianGaussianMixture,
+        ModeNormalizer,
+        SelfOrganizingMap,
+        SelfOrganizingMapClassifier,
+        SelfOrganizingMapRegressor,
+    )
 
     __version__: str
 
-__all__ = ["BayesianGaussianMixture", "ModeNormalizer", "SelfOrganizingMap", "__version__"]
+__all__ = [
+    "BayesianGaussianMixture",
+    "ModeNormalizer",
+    "SelfOrganizingMap",
+    "SelfOrganizingMapClassifier",
+    "SelfOrganizingMapRegressor",
+    "__version__",
+]
 
 
 def __getattr__(name: str) -> Any:

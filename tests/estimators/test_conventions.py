@@ -13,10 +13,19 @@ from modemap.estimators import (
     ModeNormalizer,
     Preparation,
     SelfOrganizingMap,
+    SelfOrganizingMapClassifier,
+    SelfOrganizingMapRegressor,
 )
 
 # This check skips itself unless SciPy's array API is switched on, which none of ours promises.
 LEFT_OUT = {"check_array_api_input"}
+
+# Integer weights equal repeated samples in batch training alone: online training presents them in
+# an order of their own, as scikit-learn's estimators by stochastic gradient do.
+BATCH_ONLY = {
+    "check_sample_weight_equivalence_on_dense_data",
+    "check_sample_weight_equivalence_on_sparse_data",
+}
 
 MODELS = {
     "map": partial(SelfOrganizingMap, 3, 4, init="sample", random_state=0),
@@ -26,12 +35,25 @@ MODELS = {
 }
 
 
+ESTIMATORS = (
+    SelfOrganizingMap(),
+    SelfOrganizingMap(training="online", topology="hexagonal"),
+    SelfOrganizingMapClassifier(),
+    SelfOrganizingMapRegressor(),
+    BayesianGaussianMixture(),
+    ModeNormalizer(),
+)
+
+
 def conventions():
     """Yield every check of scikit-learn for every estimator."""
-    for estimator in (SelfOrganizingMap(), BayesianGaussianMixture(), ModeNormalizer()):
+    for estimator in ESTIMATORS:
         for fitted, check in estimator_checks_generator(estimator):
-            if check.func.__name__ not in LEFT_OUT:
-                name = f"{type(estimator).__name__}-{check.func.__name__}"
+            is_online = getattr(estimator, "training", "") == "online"
+            left_out = LEFT_OUT | BATCH_ONLY if is_online else LEFT_OUT
+            if check.func.__name__ not in left_out:
+                kind = getattr(estimator, "training", "")
+                name = f"{type(estimator).__name__}-{kind}-{check.func.__name__}"
                 yield pytest.param(fitted, check, id=name)
 
 

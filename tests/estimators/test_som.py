@@ -237,10 +237,13 @@ def test_a_changed_argument_does_not_change_a_fitted_map(X):
         ({"radius": 3.0}, "radius must be None or .*, got 3.0"),
         ({"radius": "84"}, "radius must be None or .*, got '84'"),
         ({"radius": (3.0, 2.0, 1.0)}, "radius must be None or"),
-        ({"radius_decay": "inverse"}, "radius_decay must be one of 'linear', 'exponential', got"),
-        ({"neighborhood": "hat"}, "neighborhood must be one of 'gaussian', 'bubble', got 'hat'"),
+        (
+            {"radius_decay": "root"},
+            "radius_decay must be one of 'linear', 'exponential', 'inverse'",
+        ),
+        ({"neighborhood": "hat"}, "neighborhood must be one of 'gaussian', .*, got 'hat'"),
         ({"init": "zeros"}, "init must be one of 'pca', 'random', 'sample', got 'zeros'"),
-        ({"init": np.zeros((3, 4))}, r"init must have shape \(100, 4\), got \(3, 4\)"),
+        ({"init": np.zeros((3, 4))}, r"init must have shape \(289, 4\), got \(3, 4\)"),
         ({"init": np.full((100, 4), np.nan)}, "init contains NaN"),
         ({"n_jobs": 0}, "n_jobs must be None or an integer other than 0, got 0"),
         ({"n_jobs": "all"}, "n_jobs must be None or .*, got 'all'"),
@@ -269,15 +272,15 @@ def test_wrong_weights_are_refused(X, weights, message):
         SelfOrganizingMap().fit(X, sample_weight=weights)
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
 @pytest.mark.parametrize("method", ["fit", "predict", "transform", "score_samples", "distances"])
-def test_missing_and_infinite_values_are_refused(X, method, value):
+def test_infinite_values_are_refused(X, method, value):
     """No method looks past them."""
     som = SelfOrganizingMap(2, 2).fit(X)
     X = X.copy()
     X[7, 2] = value
 
-    with pytest.raises(ValueError, match=r"NaN|infinity"):
+    with pytest.raises(ValueError, match="infinity"):
         getattr(som, method)(X)
 
 

@@ -50,7 +50,8 @@ def check_choice(name: str, value: Any, choices: Sequence[str]) -> str:
 
 def check_magnitude(X: FloatArray) -> None:
     """Refuse numbers whose squares overflow; NaN passes."""
-    largest = np.nanmax(np.abs(X), initial=0.0)
+    extremes = (extreme.reduce(X, axis=None, initial=0) for extreme in (np.fmax, np.fmin))
+    largest = max(abs(float(extreme)) for extreme in extremes)
     if largest > LARGEST:
         raise ValueError(f"X must lie between -{LARGEST} and {LARGEST}, got {largest} in size")
 

@@ -1,45 +1,103 @@
-"""Which units learn from each other, and how far, on a rectangular grid.
+"""Which units learn from each other, and how far.
 
-Both neighborhoods are products of one factor along the rows and one along the columns, so smoothing
-over the whole grid takes ``n_rows + n_columns`` steps for each unit instead of their product.
+On a rectangular grid most neighborhoods are products of one factor along the rows and one along the
+columns, so smoothing over the whole grid takes ``n_rows + n_columns`` steps for each unit instead
+of their product. The others go through a matrix of units by units, a few rows of it at a time.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 
-from modemap.kernels import FloatArray
+from modemap.kernels import FloatArray, Grid, UnitSums, mixed, strengths
 
-__all__ = ["radii", "smoothed", "strengths"]
+__all__ = ["DECAYS", "Neighborhood", "decayed", "smoothed", "updated"]
+
+DECAYS = ("linear", "exponential", "inverse")
+BLOCK_CELLS = 1 << 20  # strengths held at once
+NEGLIGIBLE = 1e-290  # a smaller total of neighborhood strengths has lost its digits
 
 
-def radii(start: float, end: float, n_epochs: int, decay: str) -> FloatArray:
-    """Return the radius of every epoch, from ``start`` in the first to ``end`` in the last."""
-    progress = np.linspace(0.0, 1.0, n_epochs)
+def decayed(start: float, end: float, progress: FloatArray, decay: str) -> FloatArray:
+    """Return values from ``start`` at progress 0 to ``end`` at progress 1.
+
+    ``"linear"`` falls by equal steps, ``"exponential"`` by equal factors, and the inverse of
+    ``"inverse"`` grows by equal steps.
+    """
     if decay == "linear":
         return start + (end - start) * progress
-    return start * (end / start) ** progress
+    if decay == "exponential":
+        return start * (end / start) ** progress
+    return start / (1.0 + (start / end - 1.0) * progress)
 
 
-def strengths(n_units: int, radius: float, neighborhood: str) -> FloatArray:
-    """Return how strongly each place along an axis learns from each, (n_units, n_units).
+class Neighborhood(NamedTuple):
+    """Which units of a grid learn from each other at one radius."""
 
-    ``"gaussian"`` falls as ``exp(-distance ** 2 / (2 * radius ** 2))``; ``"bubble"`` is 1 up to
-    ``radius`` and 0 beyond, a square on the grid.
+    grid: Grid
+    kind: str
+    radius: float
+
+
+def smoothed(
+    values: FloatArray,
+    neighborhood: Neighborhood,
+    n_threads: int = 1,
+    *,
+    is_absolute: bool = False,
+) -> FloatArray:
+    """Add up ``values`` (n_units, n_values) over the neighborhood of every unit.
+
+    On a rectangular grid a bubble is a square, and a triangle a pyramid. ``is_absolute`` takes the
+    sizes of the strengths, without their signs.
     """
-    places = np.arange(float(n_units))
-    distances = np.abs(places[:, np.newaxis] - places)
-    if neighborhood == "bubble":
-        return (distances <= radius).astype(np.float64)
-    with np.errstate(over="ignore", under="ignore"):
-        strength: FloatArray = np.exp(-0.5 * np.square(distances / radius))
-    return strength
+    grid, kind, radius = neighborhood
+    if grid.is_hexagonal or kind == "mexican_hat":
+        return _by_matrix(values, neighborhood, n_threads, is_absolute)
+    along_rows = strengths(grid.axis(rows=True), radius, kind)
+    along_columns = strengths(grid.axis(rows=False), radius, kind)
+    over_rows = mixed(along_rows, values.reshape(*grid.shape, -1), n_threads)
+    both = np.empty_like(over_rows)
+    for row, out in zip(over_rows, both, strict=True):
+        out[...] = mixed(along_columns, row)
+    return both.reshape(values.shape)
 
 
-def smoothed(values: FloatArray, along_rows: FloatArray, along_columns: FloatArray) -> FloatArray:
-    """Add up ``values`` (n_rows, n_columns, ...) over the neighborhood of every unit."""
-    over_rows = np.zeros_like(values)
-    for i in range(len(along_rows)):
-        over_rows += np.multiply.outer(along_rows[:, i], values[i])
-    over_both = np.zeros_like(values)
-    for j in range(len(along_columns)):
-        over_both += np.moveaxis(np.multiply.outer(along_columns[:, j], over_rows[:, j]), 0, 1)
-    return over_both
+def _by_matrix(
+    values: FloatArray, neighborhood: Neighborhood, n_threads: int, is_absolute: bool
+) -> FloatArray:
+    grid, kind, radius = neighborhood
+    out = np.empty_like(values)
+    step = max(1, BLOCK_CELLS // grid.n_units)
+    for start in range(0, grid.n_units, step):
+        units = slice(start, start + step)
+        strength = strengths(grid.distances(units), radius, kind)
+        out[units] = mixed(np.abs(strength) if is_absolute else strength, values, n_threads)
+    return out
+
+
+def updated(
+    codebook: FloatArray, found: UnitSums, neighborhood: Neighborhood, n_threads: int = 1
+) -> FloatArray:
+    """Return the codebook after an epoch that found these sums; units nobody reaches stay.
+
+    Each unit goes to the mean of all samples, weighted by the strengths between their units and
+    it. Where strengths are negative, it goes towards the samples of positive strength and away from
+    the others, by the mean pull over the sizes of all strengths, but not out of the range of the
+    units and of the means of their samples.
+    """
+    n_features = codebook.shape[1]
+    pulls = smoothed(found.sums, neighborhood, n_threads)
+    sums, totals = pulls[:, :n_features], pulls[:, n_features:]
+    if neighborhood.kind != "mexican_hat":
+        is_reached = np.broadcast_to(totals > NEGLIGIBLE, codebook.shape)
+        return np.divide(sums, totals, out=codebook.copy(), where=is_reached)
+    sizes = smoothed(found.weights, neighborhood, n_threads, is_absolute=True)
+    is_reached = np.broadcast_to(sizes > NEGLIGIBLE, codebook.shape)
+    steps = np.zeros_like(codebook)
+    np.divide(sums - totals * codebook, sizes, out=steps, where=is_reached)
+    means = np.divide(  # of each unit's samples
+        found.sums[:, :n_features], found.weights, out=codebook.copy(), where=found.weights > 0
+    )
+    low, high = (extreme(codebook, means) for extreme in (np.fmin, np.fmax))
+    return np.clip(codebook + steps, low.min(axis=0), high.max(axis=0))

@@ -1,16 +1,24 @@
 """Segments: neighbouring units of a map that are alike, grouped."""
 
 import numpy as np
+from scipy.sparse import coo_array
 from sklearn.cluster import AgglomerativeClustering
-from sklearn.feature_extraction.image import grid_to_graph
 
 from modemap.estimators.checks import check_integer
-from modemap.kernels import FloatArray, IntArray
+from modemap.kernels import FloatArray, Grid, IntArray
 
 __all__ = ["segment_units"]
 
 
-def segment_units(codebook: FloatArray, n_rows: int, n_columns: int, n_segments: int) -> IntArray:
+def segment_units(
+    codebook: FloatArray,
+    n_rows: int,
+    n_columns: int,
+    n_segments: int,
+    *,
+    topology: str = "rectangular",
+    boundary: str = "planar",
+) -> IntArray:
     """Group units by Ward's method, joining only neighbours on the grid.
 
     Parameters
@@ -21,6 +29,10 @@ def segment_units(codebook: FloatArray, n_rows: int, n_columns: int, n_segments:
         The grid.
     n_segments : int
         How many segments, at most one for each unit.
+    topology : {"rectangular", "hexagonal"}, default="rectangular"
+        How units lie on the plane.
+    boundary : {"planar", "toroidal"}, default="planar"
+        Whether units at opposite edges are neighbours.
 
     Returns
     -------
@@ -45,8 +57,10 @@ def segment_units(codebook: FloatArray, n_rows: int, n_columns: int, n_segments:
     check_integer("n_segments", n_segments, 1, n_units)
     if n_segments == n_units:  # a single unit among them, which the method refuses
         return np.arange(n_units)
+    edges = Grid(n_rows, n_columns, topology, boundary).edges()
+    links = coo_array((np.ones(len(edges)), edges.T), shape=(n_units, n_units))
     ward = AgglomerativeClustering(
-        n_clusters=n_segments, linkage="ward", connectivity=grid_to_graph(n_rows, n_columns)
+        n_clusters=n_segments, linkage="ward", connectivity=(links + links.T).tocsr()
     )
     _, first, labels = np.unique(ward.fit_predict(codebook), return_index=True, return_inverse=True)
     ranks = np.empty(n_segments, dtype=np.int64)

@@ -4,32 +4,43 @@ A kernel checks nothing, allocates nothing its caller could see, and draws no ra
 works on one chunk of rows without the GIL; :mod:`modemap.kernels.passes` runs the chunks.
 """
 
-from modemap.kernels.accumulation import add_by_unit, add_scatter
+from modemap.kernels.accumulation import add_scatter
 from modemap.kernels.arrays import FloatArray, IntArray
-from modemap.kernels.chunks import chunk_slices, map_chunks
+from modemap.kernels.chunks import chunk_slices, map_chunks, map_slices
+from modemap.kernels.maps.grid import BOUNDARIES, NEIGHBORHOODS, TOPOLOGIES, Grid, strengths
+from modemap.kernels.maps.panels import METRICS
 from modemap.kernels.passes import (
     UnitSums,
     covariance,
+    has_missing,
+    mixed,
     nearest_units,
+    present,
     sums_by_unit,
     two_nearest_units,
     unit_distances,
 )
-from modemap.kernels.search import best_matching_units, two_best_matching_units
 
 __all__ = [
+    "BOUNDARIES",
+    "METRICS",
+    "NEIGHBORHOODS",
+    "TOPOLOGIES",
     "FloatArray",
+    "Grid",
     "IntArray",
     "UnitSums",
-    "add_by_unit",
     "add_scatter",
-    "best_matching_units",
     "chunk_slices",
     "covariance",
+    "has_missing",
     "map_chunks",
+    "map_slices",
+    "mixed",
     "nearest_units",
+    "present",
+    "strengths",
     "sums_by_unit",
-    "two_best_matching_units",
     "two_nearest_units",
     "unit_distances",
 ]

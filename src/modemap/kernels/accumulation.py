@@ -1,34 +1,11 @@
-"""Add up samples: by unit for the map's epochs, and their products for its principal axes."""
+"""Add up products of samples, for the principal axes of a map."""
 
 import numpy as np
 
-from modemap.kernels.arrays import FloatArray, IntArray
+from modemap.kernels.arrays import FloatArray
 from modemap.kernels.compilation import kernel
 
-__all__ = ["add_by_unit", "add_scatter"]
-
-
-def _add_by_unit(
-    X: FloatArray, weights: FloatArray, units: IntArray, sums: FloatArray, totals: FloatArray
-) -> None:
-    np.add.at(sums, units, weights[:, np.newaxis] * X)
-    np.add.at(totals, units, weights)
-
-
-@kernel(portable=_add_by_unit)
-def add_by_unit(
-    X: FloatArray,  # in      (n_samples, n_features)
-    weights: FloatArray,  # in      (n_samples,)
-    units: IntArray,  # in      (n_samples,)
-    sums: FloatArray,  # in out  (n_units, n_features)
-    totals: FloatArray,  # in out  (n_units,)
-) -> None:
-    """Add each sample, times its weight, to the sums of its unit."""
-    for i in range(X.shape[0]):
-        unit, weight = units[i], weights[i]
-        totals[unit] += weight
-        for j in range(X.shape[1]):
-            sums[unit, j] += weight * X[i, j]
+__all__ = ["add_scatter"]
 
 
 def _add_scatter(

@@ -1,11 +1,11 @@
 """Rows are worked on in chunks whose number depends on the rows alone, never on the threads."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import TypeVar
 
-__all__ = ["chunk_slices", "map_chunks"]
+__all__ = ["chunk_slices", "map_chunks", "map_slices"]
 
 MAX_CHUNKS = 16
 MIN_ROWS = 512  # below this a chunk costs more to hand over than to work on
@@ -13,9 +13,11 @@ MIN_ROWS = 512  # below this a chunk costs more to hand over than to work on
 Result = TypeVar("Result")
 
 
-def chunk_slices(n_samples: int) -> list[slice]:
+def chunk_slices(
+    n_samples: int, max_chunks: int = MAX_CHUNKS, min_rows: int = MIN_ROWS
+) -> list[slice]:
     """Cut ``n_samples`` rows into at most 16 neighbouring slices of nearly equal length."""
-    n_chunks = max(1, min(MAX_CHUNKS, n_samples // MIN_ROWS))
+    n_chunks = max(1, min(max_chunks, n_samples // min_rows))
     cuts = [n_samples * i // n_chunks for i in range(n_chunks + 1)]
     return [slice(start, stop) for start, stop in pairwise(cuts)]
 
@@ -24,7 +26,13 @@ def map_chunks(
     work: Callable[[slice], Result], n_samples: int, n_threads: int = 1
 ) -> Iterator[Result]:
     """Yield ``work`` of each chunk in the order of the rows, whatever thread was first."""
-    slices = chunk_slices(n_samples)
+    return map_slices(work, chunk_slices(n_samples), n_threads)
+
+
+def map_slices(
+    work: Callable[[slice], Result], slices: Sequence[slice], n_threads: int = 1
+) -> Iterator[Result]:
+    """Yield ``work`` of each slice in their order, whatever thread was first."""
     if min(n_threads, len(slices)) <= 1:
         yield from map(work, slices)
         return

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Kernel", "cache_folder", "kernel"]
+__all__ = ["Kernel", "cache_folder", "is_compiled", "jit", "kernel"]
 
 SOURCES = Path(__file__).parent
 
@@ -52,19 +52,38 @@ class Kernel:
 
         if numba.config.DISABLE_JIT:
             return self.portable
-        with _compiling:
-            users = numba.config.CACHE_DIR
-            numba.config.CACHE_DIR = str(cache_folder(users))
-            try:
-                compiled: Callable[..., None] = numba.njit(cache=True, nogil=True)(self._function)
-            finally:
-                numba.config.CACHE_DIR = users
-            return compiled
+        return jit(self._function)
 
 
 def kernel(portable: Callable[..., None]) -> Callable[[Callable[..., None]], Kernel]:
     """Return a decorator that makes a :class:`Kernel` with ``portable`` as its twin."""
     return lambda function: Kernel(function, portable)
+
+
+def jit(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorate a function that numba compiles at its first call, in the cache of these sources.
+
+    For modules that are imported by callers of their kernels alone, since numba takes half a
+    second to import. Division by zero gives infinity or NaN, as in NumPy.
+    """
+    import numba  # noqa: PLC0415
+
+    with _compiling:
+        users = numba.config.CACHE_DIR
+        numba.config.CACHE_DIR = str(cache_folder(users))
+        try:
+            decorate = numba.njit(cache=True, nogil=True, error_model="numpy")
+            compiled: Callable[..., Any] = decorate(function)
+        finally:
+            numba.config.CACHE_DIR = users
+        return compiled
+
+
+def is_compiled() -> bool:
+    """Whether numba's compiler is on; intrinsics cannot run where it is switched off."""
+    import numba  # noqa: PLC0415
+
+    return not numba.config.DISABLE_JIT
 
 
 def cache_folder(chosen: str = "") -> Path:
@@ -92,7 +111,7 @@ def cache_folder(chosen: str = "") -> Path:
 @functools.cache
 def _digest(sources: Path) -> str:
     digest = hashlib.sha256()
-    for source in sorted(sources.glob("*.py")):
+    for source in sorted(sources.rglob("*.py")):
         digest.update(hashlib.sha256(source.read_bytes()).digest())
     return digest.hexdigest()[:16]
 

@@ -1,118 +1,332 @@
 """Passes over all rows: chunks on plain threads, their results added in the order of the rows."""
 
-from typing import NamedTuple
+import functools
+import logging
+import os
+from collections.abc import Callable, Iterable
+from types import ModuleType
+from typing import NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
-from modemap.kernels.accumulation import add_by_unit, add_scatter
+from modemap.kernels.accumulation import add_scatter
 from modemap.kernels.arrays import FloatArray, IntArray
-from modemap.kernels.chunks import map_chunks
-from modemap.kernels.search import (
-    best_matching_units,
-    squared_distances,
-    two_best_matching_units,
-)
+from modemap.kernels.chunks import MIN_ROWS, chunk_slices, map_chunks, map_slices
+from modemap.kernels.compilation import cache_folder, is_compiled
+from modemap.kernels.maps.grid import NEIGHBORHOODS, Grid
+from modemap.kernels.maps.panels import METRICS, aligned, packed
 
 __all__ = [
     "UnitSums",
+    "Weighted",
     "covariance",
+    "has_missing",
+    "mixed",
     "nearest_units",
+    "present",
     "sums_by_unit",
     "two_nearest_units",
     "unit_distances",
 ]
 
+logger = logging.getLogger(__name__)
+
+PARTS_BYTES = 24 << 20  # what the parts of all chunks may take together
+FAR = 1e15  # of units that are none: their distance stays finite and never wins
+
 
 class UnitSums(NamedTuple):
-    """What an epoch of batch training needs of all rows."""
+    """What an epoch of batch training needs of all rows; two of them add up."""
 
-    sums: FloatArray  # (n_units, n_features), weighted samples
-    totals: FloatArray  # (n_units,), weights
+    sums: FloatArray  # (n_units, n_features + n_totals), weighted samples and their weights
+    counts: FloatArray  # (n_units,), weights of whole samples
     distance: float  # weighted distances to the nearest unit
+    n_totals: int  # 1, or n_features where values are missing and each feature has its own weights
+
+    @property
+    def weights(self) -> FloatArray:
+        """Weights behind each sum, (n_units, n_totals)."""
+        return self.sums[:, -self.n_totals :]
+
+    def plus(self, other: "UnitSums") -> "UnitSums":
+        """Return both together."""
+        return UnitSums(
+            self.sums + other.sums,
+            self.counts + other.counts,
+            self.distance + other.distance,
+            self.n_totals,
+        )
 
 
 def nearest_units(
-    X: FloatArray, codebook: FloatArray, n_threads: int = 1
+    X: FloatArray, codebook: FloatArray, n_threads: int = 1, metric: str = "euclidean"
 ) -> tuple[IntArray, FloatArray]:
-    """Return each sample's nearest unit and its distance, both (n_samples,)."""
-    features = np.ascontiguousarray(codebook.T)
+    """Return each sample's nearest unit and its distance, both (n_samples,), as float64 says it."""
+    engine = _engine()
+    panels = packed(codebook, metric, engine.PANEL, has_missing=has_missing(X))
     units, distances = np.empty(len(X), dtype=np.int64), np.empty(len(X))
 
     def work(rows: slice) -> None:
-        best_matching_units(X[rows], features, units[rows], distances[rows])
+        engine.find_nearest(X[rows], panels, units[rows], distances[rows])
 
     for _ in map_chunks(work, len(X), n_threads):
         pass
-    return units, np.sqrt(distances, out=distances)
+    return units, np.sqrt(distances, out=distances) if metric == "euclidean" else distances
 
 
 def two_nearest_units(
-    X: FloatArray, codebook: FloatArray, n_threads: int = 1
+    X: FloatArray,
+    codebook: FloatArray,
+    n_threads: int = 1,
+    metric: str = "euclidean",
+    *,
+    is_exact: bool = True,
 ) -> tuple[IntArray, IntArray]:
-    """Return each sample's nearest and second nearest unit; the codebook has two units or more."""
-    features = np.ascontiguousarray(codebook.T)
-    first, second = np.empty(len(X), dtype=np.int64), np.empty(len(X), dtype=np.int64)
+    """Return each sample's nearest and second nearest unit; the codebook has two units or more.
+
+    ``is_exact=False`` searches in float32, some times faster: two units that are equally far but
+    for rounding may change places.
+    """
+    engine = _engine()
+    panels = packed(codebook, metric, engine.PANEL, has_missing=has_missing(X))
+    units = np.empty((len(X), 2), dtype=np.int64)
 
     def work(rows: slice) -> None:
-        two_best_matching_units(X[rows], features, first[rows], second[rows])
+        if is_exact:
+            engine.nearest_two(X[rows], panels.features, panels.metric, units[rows])
+        else:
+            engine.find_two(X[rows], panels, units[rows])
 
     for _ in map_chunks(work, len(X), n_threads):
         pass
-    return first, second
+    return units[:, 0], units[:, 1]
 
 
-def unit_distances(X: FloatArray, codebook: FloatArray, n_threads: int = 1) -> FloatArray:
+def unit_distances(
+    X: FloatArray, codebook: FloatArray, n_threads: int = 1, metric: str = "euclidean"
+) -> FloatArray:
     """Return the distance of every sample to every unit, (n_samples, n_units)."""
+    engine = _engine()
     features = np.ascontiguousarray(codebook.T)
     distances = np.empty((len(X), len(codebook)))
 
     def work(rows: slice) -> None:
-        np.sqrt(squared_distances(X[rows], features), out=distances[rows])
+        engine.distances_to_units(X[rows], features, METRICS.index(metric), distances[rows])
 
     for _ in map_chunks(work, len(X), n_threads):
         pass
-    return distances
+    return np.sqrt(distances, out=distances) if metric == "euclidean" else distances
 
 
 def sums_by_unit(
-    X: FloatArray, weights: FloatArray, codebook: FloatArray, n_threads: int = 1
+    X: FloatArray,
+    weights: FloatArray,
+    codebook: FloatArray,
+    n_threads: int = 1,
+    metric: str = "euclidean",
+    *,
+    is_missing: bool = False,
 ) -> UnitSums:
-    """Return the weighted samples and weights added up by nearest unit."""
-    features = np.ascontiguousarray(codebook.T)
+    """Return the weighted samples and weights added up by nearest unit, in one pass.
+
+    ``is_missing`` says whether ``X`` may hold NaN. Units are searched in float32.
+    """
+    engine = _engine()
+    panels = packed(codebook, metric, engine.PANEL, has_missing=is_missing, is_training=True)
+    n_units, n_features = codebook.shape
+
+    n_totals = n_features if is_missing else 1
 
     def work(rows: slice) -> UnitSums:
-        n_rows = rows.stop - rows.start
-        units, distances = np.empty(n_rows, dtype=np.int64), np.empty(n_rows)
-        sums, totals = np.zeros(codebook.shape), np.zeros(len(codebook))
-        best_matching_units(X[rows], features, units, distances)
-        add_by_unit(X[rows], weights[rows], units, sums, totals)
-        return UnitSums(sums, totals, float((weights[rows] * np.sqrt(distances)).sum()))
+        sums, counts = np.zeros((n_units, n_features + n_totals)), np.zeros(n_units)
+        distance = engine.add_nearest(X[rows], weights[rows], panels, sums, counts)
+        return UnitSums(sums, counts, distance, n_totals)
 
-    sums, totals, distance = np.zeros(codebook.shape), np.zeros(len(codebook)), 0.0
-    for part in map_chunks(work, len(X), n_threads):
+    max_parts = _max_parts(8 * n_units * (n_features + n_totals))
+    parts = map_slices(work, chunk_slices(len(X), max_parts, max(MIN_ROWS, n_units)), n_threads)
+    sums, counts, distance, _ = next(parts)
+    for part in parts:
         sums += part.sums
-        totals += part.totals
+        counts += part.counts
         distance += part.distance
-    return UnitSums(sums, totals, distance)
+    return UnitSums(sums, counts, distance, n_totals)
 
 
-def covariance(
-    X: FloatArray, weights: FloatArray, n_threads: int = 1
-) -> tuple[FloatArray, FloatArray]:
-    """Return the weighted mean (n_features,) and covariance (n_features, n_features) of ``X``."""
-    n_features = X.shape[1]
-    origin = X[0]  # deviations from a sample: those of a constant feature are exactly 0
+def mixed(strengths: FloatArray, values: FloatArray, n_threads: int = 1) -> FloatArray:
+    """Return ``strengths @ values``, each sum in the order of its terms on every processor.
 
-    def add(rows: slice) -> FloatArray:
-        deviations: FloatArray = (weights[rows, np.newaxis] * (X[rows] - origin)).sum(axis=0)
-        return deviations
+    ``values`` may have more dimensions; the first one is summed over.
+    """
+    engine = _engine()
+    flat = np.ascontiguousarray(values).reshape(len(values), -1)
+    out = np.empty((len(strengths), flat.shape[1]))
 
+    def work(rows: slice) -> None:
+        engine.mix(strengths[rows], flat, out[rows])
+
+    for _ in map_slices(work, chunk_slices(len(strengths), n_threads, 1), n_threads):
+        pass
+    return out.reshape(len(strengths), *values.shape[1:])
+
+
+def present(
+    X: FloatArray,
+    order: IntArray,
+    rates: FloatArray,
+    radii: FloatArray,
+    codebook: FloatArray,
+    grid: Grid,
+    neighborhood: str = "gaussian",
+    metric: str = "euclidean",
+) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
+    """Present samples one by one; return the codebook then, and how well they were met.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        The samples.
+    order, rates, radii : ndarray of shape (n_updates,)
+        Which sample comes when, how far its nearest unit moves, and the neighborhood's radius.
+    codebook : ndarray of shape (n_units, n_features)
+        The units before.
+    grid, neighborhood, metric
+        The map.
+
+    Returns
+    -------
+    codebook : ndarray of shape (n_units, n_features)
+    distances : ndarray of shape (n_updates,)
+        Distances to the nearest units, as the samples were presented.
+    are_apart : ndarray of bool, shape (n_updates,)
+        Whether the second nearest unit was no neighbour of the nearest.
+    """
+    engine, kind = _engine(), NEIGHBORHOODS.index(neighborhood)
+    told = np.empty(len(order)), np.empty(len(order), dtype=np.bool_)
+    if metric != "euclidean" or neighborhood == "mexican_hat" or has_missing(X):
+        features = codebook.T.copy(order="C")  # never the caller's own
+        number, bounds = METRICS.index(metric), np.tile([[-np.inf], [np.inf]], X.shape[1])
+        if neighborhood == "mexican_hat":  # what is pushed away must stay somewhere
+            bounds[0] = np.fmin(np.fmin.reduce(X), codebook.min(axis=0))
+            bounds[1] = np.fmax(np.fmax.reduce(X), codebook.max(axis=0))
+        engine.train_any(
+            X, order, rates, radii, grid.lattice, kind, number, bounds, features, *told
+        )
+        return np.ascontiguousarray(features.T), *told
+    origin, scale, panels = _online_panels(X, codebook, engine.ONLINE_PANEL)
+    engine.train_complete(X, order, rates, radii, grid.lattice, kind, origin, scale, panels, *told)
+    units = panels.transpose(0, 2, 1).reshape(-1, X.shape[1])[: len(codebook)]
+    return units / scale + origin, *told
+
+
+def _online_panels(
+    X: FloatArray, codebook: FloatArray, width: int
+) -> tuple[FloatArray, float, NDArray[np.float32]]:
+    """Return origin, scale and panels for training sample by sample, in float32."""
+    origin = (codebook / len(codebook)).sum(axis=0)
+    largest = max(float(np.abs(part - origin).max()) for part in _extremes(X, codebook))
+    scale = 2.0 ** -np.clip(np.frexp(largest)[1], -1000, 1000)
+    padded = np.full((-(-len(codebook) // width) * width, codebook.shape[1]), FAR, dtype=np.float32)
+    padded[: len(codebook)] = (codebook - origin) * scale
+    by_panel = padded.reshape(-1, width, codebook.shape[1]).transpose(0, 2, 1)
+    panels = aligned(by_panel.shape)
+    panels[...] = by_panel
+    return origin, float(scale), panels
+
+
+def _extremes(*arrays: FloatArray) -> list[FloatArray]:
+    return [extreme for array in arrays for extreme in (array.min(axis=0), array.max(axis=0))]
+
+
+def has_missing(X: FloatArray) -> bool:
+    """Return whether a value is NaN."""
+    return any(bool(np.isnan(X[rows]).any()) for rows in chunk_slices(len(X)))
+
+
+class Weighted(Protocol):
+    """Some rows and their weights."""
+
+    @property
+    def X(self) -> FloatArray:  # noqa: N802
+        """Return the rows, (n_samples, n_features), NaN where a value is missing."""
+
+    @property
+    def weights(self) -> FloatArray:
+        """Return their weights, (n_samples,)."""
+
+
+def covariance(parts: Iterable[Weighted], n_threads: int = 1) -> tuple[FloatArray, FloatArray]:
+    """Return the weighted mean (n_features,) and covariance (n_features, n_features) of all rows.
+
+    ``parts`` is read twice. A missing value counts as its feature's mean; the mean of a feature
+    without any value is NaN.
+    """
+    origin, total = None, 0.0
+    for X, weights in ((part.X, part.weights) for part in parts):
+        if origin is None:  # deviations from a sample: those of a constant feature are exactly 0
+            origin = np.where(np.isnan(X[0]), 0.0, X[0])
+            n_features = len(origin)
+            sums, observed = np.zeros(n_features), np.zeros(n_features)
+        total += float(weights.sum())
+        for more, seen in map_chunks(_deviations(X, weights, origin), len(X), n_threads):
+            sums += more
+            observed += seen
+    if origin is None:
+        raise ValueError("X must have a row, got none")
+    with np.errstate(invalid="ignore"):
+        center: FloatArray = origin + sums / observed
+    upper = np.zeros((n_features, n_features))
+    for X, weights in ((part.X, part.weights) for part in parts):
+        slices = chunk_slices(len(X), _max_parts(upper.nbytes))
+        for scatter in map_slices(_scatter(X, weights, center), slices, n_threads):
+            upper += scatter
+    return center, (upper + np.triu(upper, 1).T) / total
+
+
+def _deviations(
+    X: FloatArray, weights: FloatArray, origin: FloatArray
+) -> Callable[[slice], tuple[FloatArray, FloatArray]]:
+    def add(rows: slice) -> tuple[FloatArray, FloatArray]:
+        is_seen = ~np.isnan(X[rows])
+        deviations = np.where(is_seen, X[rows] - origin, 0.0)
+        column = weights[rows, np.newaxis]
+        return (column * deviations).sum(axis=0), (column * is_seen).sum(axis=0)
+
+    return add
+
+
+def _scatter(
+    X: FloatArray, weights: FloatArray, center: FloatArray
+) -> Callable[[slice], FloatArray]:
     def multiply(rows: slice) -> FloatArray:
-        scatter = np.zeros((n_features, n_features))
-        add_scatter(X[rows], weights[rows], center, scatter)
+        scatter = np.zeros((X.shape[1], X.shape[1]))
+        block = X[rows]
+        filled = np.where(np.isnan(block), center, block)
+        add_scatter(filled, weights[rows], center, scatter)
         return scatter
 
-    total = weights.sum()
-    center = origin + sum(map_chunks(add, len(X), n_threads), np.zeros(n_features)) / total
-    upper = sum(map_chunks(multiply, len(X), n_threads), np.zeros((n_features, n_features)))
-    return center, (upper + np.triu(upper, 1).T) / total
+    return multiply
+
+
+def _max_parts(n_bytes: int) -> int:
+    """Return how many parts of ``n_bytes`` may be held at once: 1 to 16."""
+    return max(1, min(16, PARTS_BYTES // n_bytes))
+
+
+@functools.cache
+def _say_when_cold() -> None:
+    """Say once that the first call on a machine takes some seconds."""
+    if not any(cache_folder(os.environ.get("NUMBA_CACHE_DIR", "")).rglob("compiled.add_nearest*")):
+        logger.warning("compiling the map's kernels, once on this machine: some seconds")
+
+
+def _engine() -> ModuleType:
+    """Return the compiled passes, or their twins where numba's compiler is switched off."""
+    if is_compiled():
+        _say_when_cold()
+        from modemap.kernels.maps import compiled  # noqa: PLC0415  (half a second to import numba)
+
+        return compiled
+    from modemap.kernels.maps import portable  # noqa: PLC0415
+
+    return portable

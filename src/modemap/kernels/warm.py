@@ -4,20 +4,43 @@ A process that starts later, also one that can write nowhere but to temporary fi
 machine code of this kind of CPU; another kind compiles its own.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
-from modemap.kernels.passes import covariance, nearest_units, sums_by_unit, two_nearest_units
+from modemap.kernels.arrays import FloatArray
+from modemap.kernels.maps.grid import Grid
+from modemap.kernels.passes import (
+    covariance,
+    mixed,
+    nearest_units,
+    present,
+    sums_by_unit,
+    two_nearest_units,
+    unit_distances,
+)
 
 __all__ = ["warm"]
 
 
+class _Rows(NamedTuple):
+    X: FloatArray
+    weights: FloatArray
+
+
 def warm() -> None:
-    """Run every kernel once on a handful of rows."""
-    X, weights, codebook = np.ones((3, 2)), np.ones(3), np.ones((2, 2))
-    nearest_units(X, codebook)
-    two_nearest_units(X, codebook)
-    sums_by_unit(X, weights, codebook)
-    covariance(X, weights)
+    """Run every kernel once on a handful of rows, complete ones and some with values missing."""
+    complete, codebook = np.ones((3, 2)), np.eye(2)
+    weights, order = np.ones(3), np.zeros(1, dtype=np.int64)
+    for X in (complete, np.where(np.eye(3, 2) > 0, np.nan, complete)):
+        nearest_units(X, codebook)
+        two_nearest_units(X, codebook)
+        two_nearest_units(X, codebook, is_exact=False)
+        unit_distances(X, codebook)
+        sums_by_unit(X, weights, codebook, is_missing=bool(np.isnan(X).any()))
+        covariance([_Rows(X, weights)])
+        present(X, order, np.ones(1), np.ones(1), codebook, Grid(1, 2))
+    mixed(codebook, codebook)
 
 
 if __name__ == "__main__":

@@ -75,7 +75,7 @@ def train_som(
 def _draw(
     folder: Path, som: SelfOrganizingMap, segments: np.ndarray, preparation: Preparation
 ) -> None:
-    shape = (som.n_rows, som.n_columns)
+    shape = (som.n_rows_, som.n_columns_)
     draw_curves(
         folder / "history.png", {"quantization error": som.history_["quantization_error"]}, "epoch"
     )

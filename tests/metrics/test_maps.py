@@ -1,12 +1,14 @@
-"""The metrics against brute force, on cases whose answer is known."""
+"""The metrics of maps against brute force, on cases whose answer is known."""
+
+from itertools import product
 
 import numpy as np
 import pytest
-from scipy.stats import kstest
 
+from modemap.kernels import BOUNDARIES, NEIGHBORHOODS, TOPOLOGIES, Grid, strengths
 from modemap.metrics import (
-    calibration_error,
     dead_unit_share,
+    distortion,
     quantization_error,
     topographic_error,
 )
@@ -74,30 +76,39 @@ def test_without_samples_all_units_are_dead():
     assert dead_unit_share(np.array([], dtype=np.int64), 3) == 1.0
 
 
-def test_calibration_error_is_near_the_kolmogorov_distance_without_ties():
-    """They differ by half a sample at most."""
-    pit = np.random.default_rng(0).beta(2, 1, size=400)
+@pytest.mark.parametrize("kinds", list(product(TOPOLOGIES, BOUNDARIES)))
+@pytest.mark.parametrize("n_neighbors", [4, 8])
+def test_topographic_error_knows_the_grid(X, kinds, n_neighbors):
+    """Neighbours are those on the plane, across the seams of a torus too."""
+    codebook = np.random.default_rng(1).normal(size=(24, 3))
+    grid = Grid(4, 6, *kinds)
+    reach = 1.5 if n_neighbors == 8 and not grid.is_hexagonal else 1.01
 
-    assert calibration_error(pit) == pytest.approx(kstest(pit, "uniform").statistic, abs=1 / 800)
+    found = topographic_error(
+        X, codebook, 4, 6, topology=kinds[0], boundary=kinds[1], n_neighbors=n_neighbors
+    )
 
-
-def test_rounded_values_of_the_true_density_are_calibrated():
-    """Ties are measured at their middle, so rounding costs next to nothing."""
-    pit = (np.floor(np.random.default_rng(0).uniform(size=200_000) * 10) + 0.5) / 10
-
-    assert calibration_error(pit) < 0.005
-    assert kstest(pit, "uniform").statistic > 0.045  # what the usual convention would say
-
-
-def test_a_constant_column_at_its_median_is_calibrated():
-    """One tie at one half is as good as it gets."""
-    assert calibration_error(np.full(7, 0.5)) == 0.0
+    pairs = ((X[:, None] - codebook) ** 2).sum(axis=2).argsort(axis=1)[:, :2]
+    expected = np.mean([grid.distances()[one, other] > reach for one, other in pairs])
+    assert 0 < found == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("place", [0.0, 1.0])
-def test_a_density_beside_the_data_is_not_calibrated(place):
-    """All transforms at one end is half the range away from the middle of the tie."""
-    assert calibration_error(np.full(50, place)) == 0.5
+@pytest.mark.parametrize("neighborhood", NEIGHBORHOODS)
+def test_distortion_follows_its_formula(X, codebook, neighborhood, monkeypatch):
+    """Sample by sample and unit by unit."""
+    monkeypatch.setattr("modemap.metrics.maps.BLOCK_CELLS", 1000)
+    grid = Grid(3, 4, "hexagonal")
+    total = 0.0
+    for x in X:
+        squares = ((x - codebook) ** 2).sum(axis=1)
+        apart = grid.distances()[squares.argmin()]
+        total += float(strengths(apart, 1.3, neighborhood) @ squares)
+
+    found = distortion(
+        X, codebook, 3, 4, radius=1.3, neighborhood=neighborhood, topology="hexagonal"
+    )
+
+    assert found == pytest.approx(total / len(X))
 
 
 @pytest.mark.parametrize(
@@ -109,12 +120,17 @@ def test_a_density_beside_the_data_is_not_calibrated(place):
         (lambda: quantization_error(np.full((1, 2), np.nan), np.ones((1, 2))), "X must be finite"),
         (lambda: quantization_error(np.ones((1, 1)), np.array([[np.inf]])), "codebook must be fin"),
         (lambda: topographic_error(np.ones((1, 1)), np.ones((4, 1)), 2, 3), "n_columns = 6 rows"),
+        (
+            lambda: topographic_error(np.ones((1, 1)), np.ones((4, 1)), 2, 2, n_neighbors=6),
+            "n_neighbors must be 4 or 8, got 6",
+        ),
+        (
+            lambda: distortion(np.ones((1, 1)), np.ones((4, 1)), 2, 3, radius=1.0),
+            "n_columns = 6 rows, got 4",
+        ),
         (lambda: dead_unit_share(np.array([4]), 4), "units must be from 0 to 3, got 4 to 4"),
         (lambda: dead_unit_share(np.array([-1]), 4), "units must be from 0 to 3"),
         (lambda: dead_unit_share(np.array([0]), 0), "n_units must be >= 1, got 0"),
-        (lambda: calibration_error(np.array([])), "pit must have shape"),
-        (lambda: calibration_error(np.array([0.5, 1.5])), "pit must be from 0 to 1, got 0.5"),
-        (lambda: calibration_error(np.array([np.nan])), "pit must be from 0 to 1"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(call, message):

@@ -1,0 +1,158 @@
+"""Samples as training reads them: checked parts, again and again in the same order.
+
+An array is one part. A sparse matrix is cut into blocks of rows that are made dense one at a time,
+and data larger than memory comes as :class:`Batches`.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.sparse import issparse
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import validate_data
+
+from modemap.estimators.checks import check_magnitude, check_sample_weight
+from modemap.kernels import FloatArray, has_missing
+
+__all__ = ["Batches", "Part", "Samples", "checked_rows"]
+
+BLOCK_BYTES = 8 << 20  # of a sparse matrix that are dense at once
+
+
+@runtime_checkable
+class Batches(Protocol):
+    """Rows in batches that can be read again and again, always in the same order."""
+
+    def batches(self) -> Iterable[ArrayLike]:
+        """Return the batches, arrays or data frames of shape (n_samples, n_features)."""
+        ...
+
+
+class Part(NamedTuple):
+    """Some samples, checked."""
+
+    X: FloatArray  # (n_samples, n_features), float32 or float64, C order
+    weights: FloatArray  # (n_samples,), all above 0
+    is_missing: bool  # whether a value is NaN
+
+
+class Samples:
+    """What an estimator is fitted on.
+
+    Parameters
+    ----------
+    model : BaseEstimator
+        Takes note of the features of the first part.
+    X : array-like, sparse matrix or Batches of shape (n_samples, n_features)
+        The samples; NaN is a missing value.
+    sample_weight : array-like of shape (n_samples,) or None
+        Their weights, ones if None.
+    reset : bool
+        Whether the features are new to the model.
+    """
+
+    def __init__(
+        self, model: BaseEstimator, X: Any, sample_weight: ArrayLike | None, *, reset: bool
+    ) -> None:
+        self._model, self._sample_weight = model, sample_weight
+        self._batches = X if isinstance(X, Batches) else None
+        self._matrix: Any = None
+        self._parts: list[Part] = []
+        self._is_new = reset
+        if self._batches is not None:
+            self._weights = None if sample_weight is None else _weights(sample_weight)
+            next(iter(self))  # so that the model knows its features
+            return
+        checked = _checked(model, X, reset=reset)
+        self._weights = check_sample_weight(sample_weight, checked.shape[0])
+        if issparse(checked):
+            self._matrix = checked
+        else:
+            self._parts = [_part(checked, self._weights)]
+
+    def __len__(self) -> int:
+        """Return the number of parts that are at hand, 0 where they are read or cut each time."""
+        return len(self._parts)
+
+    def __iter__(self) -> Iterator[Part]:
+        """Yield the parts, without samples of weight 0."""
+        if self._batches is not None:
+            yield from self._read()
+        elif self._matrix is not None:
+            step = max(1, BLOCK_BYTES // (8 * self._matrix.shape[1]))
+            for start in range(0, self._matrix.shape[0], step):
+                rows = slice(start, start + step)
+                yield _part(self._matrix[rows].toarray(), self._weights[rows])  # type: ignore[index]
+        else:
+            yield from self._parts
+
+    def _read(self) -> Iterator[Part]:
+        assert self._batches is not None  # noqa: S101  (for the type checker)
+        start = 0
+        for batch in self._batches.batches():
+            X = _checked(self._model, batch, reset=self._is_new)
+            self._is_new = False
+            stop = start + X.shape[0]
+            weights = np.ones(X.shape[0]) if self._weights is None else self._weights[start:stop]
+            if len(weights) != X.shape[0]:
+                raise ValueError(f"sample_weight must have a weight for each row, got {start} only")
+            yield _part(X.toarray() if issparse(X) else X, weights)
+            start = stop
+        if not start:
+            raise ValueError("X must have a batch with a row, got none")
+        if self._weights is not None and start != len(self._weights):
+            raise ValueError(
+                f"sample_weight must have shape ({start},), got ({len(self._weights)},)"
+            )
+
+    def total_weight(self) -> float:
+        """Return the sum of the weights."""
+        return float(sum(part.weights.sum() for part in self))
+
+
+def checked_rows(model: BaseEstimator, X: Any) -> Iterator[FloatArray]:
+    """Yield the rows of ``X`` that a fitted model is asked about, sparse ones in dense blocks."""
+    checked = _checked(model, X, reset=False)
+    if not issparse(checked):
+        yield _observed(checked)
+        return
+    step = max(1, BLOCK_BYTES // (8 * checked.shape[1]))
+    for start in range(0, checked.shape[0], step):
+        yield _observed(checked[start : start + step].toarray())
+
+
+def _checked(model: BaseEstimator, X: Any, *, reset: bool) -> Any:
+    checked = validate_data(
+        model,
+        X,
+        reset=reset,
+        dtype=(np.float64, np.float32),
+        order="C",
+        accept_sparse="csr",
+        ensure_all_finite="allow-nan",
+    )
+    check_magnitude(checked.data if issparse(checked) else checked)
+    return checked
+
+
+def _part(X: FloatArray, weights: FloatArray) -> Part:
+    if (weights == 0).any():
+        X, weights = X[weights > 0], weights[weights > 0]
+    _observed(X)
+    return Part(X, weights, has_missing(X))
+
+
+def _observed(X: FloatArray) -> FloatArray:
+    """Return ``X`` if each row has a value."""
+    if len(X) and has_missing(X):
+        is_empty = np.isnan(X).all(axis=1)
+        if is_empty.any():
+            row = int(np.flatnonzero(is_empty)[0])
+            raise ValueError(f"X must have a value in each row, got NaN alone in row {row}")
+    return X
+
+
+def _weights(sample_weight: ArrayLike) -> FloatArray:
+    return check_sample_weight(sample_weight, len(np.asarray(sample_weight)))

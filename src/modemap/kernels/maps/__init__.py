@@ -1,0 +1,1 @@
+"""Kernels of the map: the search for the nearest unit, and training sample by sample."""

@@ -1,0 +1,184 @@
+"""Passes over one chunk of samples, compiled: convert a block, search it, use what was found.
+
+A block of samples is small enough to stay in the second-level cache from its conversion to float32
+to the last use of its units. A sample whose float32 scores say nothing, because it lies too far
+out, is searched in float64.
+"""
+
+import numpy as np
+
+from modemap.kernels.compilation import jit
+from modemap.kernels.maps.exact import (
+    COSINE,
+    distance_to_row,
+    distances_to_units,
+    nearest_row,
+    nearest_two,
+    nearest_unit,
+)
+from modemap.kernels.maps.online import PANEL as ONLINE_PANEL
+from modemap.kernels.maps.online import train_any, train_complete
+from modemap.kernels.maps.tile import PANEL, search
+
+__all__ = [
+    "ONLINE_PANEL",
+    "PANEL",
+    "add_nearest",
+    "distances_to_units",
+    "find_nearest",
+    "find_two",
+    "mix",
+    "nearest_two",
+    "train_any",
+    "train_complete",
+]
+
+BLOCK_BYTES = 1 << 20
+MAX_ROWS, MIN_ROWS = 4096, 96
+N_COMPLETE = 3  # longer formulas are those of incomplete samples
+
+
+@jit
+def _rows_of_block(n_samples, n_features):  # type: ignore[no-untyped-def]
+    rows = max(MIN_ROWS, min(MAX_ROWS, BLOCK_BYTES // (4 * n_features)))
+    return max(1, min(rows, n_samples))
+
+
+@jit
+def _convert(X, panels, x, seen):  # type: ignore[no-untyped-def]
+    """Write samples as the search reads them: centred, scaled, and 0 where a value is missing."""
+    for i in range(X.shape[0]):
+        for j in range(X.shape[1]):
+            x[i, j] = np.float32((X[i, j] - panels.origin[j]) * panels.scale)
+    if len(panels.formula) > N_COMPLETE:
+        for i in range(X.shape[0]):
+            for j in range(X.shape[1]):
+                is_seen = X[i, j] == X[i, j]
+                seen[i, j] = np.float32(1.0) if is_seen else np.float32(0.0)
+                x[i, j] = x[i, j] if is_seen else np.float32(0.0)
+
+
+@jit
+def _searched(X, panels, x, seen, score, unit):  # type: ignore[no-untyped-def]
+    """Convert and search the samples of one block."""
+    n = X.shape[0]
+    score[:n] = np.inf
+    unit[:n] = 0
+    _convert(X, panels, x, seen)
+    search(
+        panels.formula, x[:n], seen, panels.panels, panels.start, panels.group, score[:n], unit[:n]
+    )
+
+
+@jit
+def add_nearest(  # type: ignore[no-untyped-def]
+    X,  # in      (n_samples, n_features)
+    weights,  # in      (n_samples,)
+    panels,  # in      the codebook
+    sums,  # in out  (n_units, n_features + 1), weighted samples of each unit, then their weights;
+    #                (n_units, 2 * n_features) with weights by feature where values are missing
+    counts,  # in out  (n_units,), weights of whole samples
+):
+    """Add each sample to its nearest unit; return the sum of weighted distances."""
+    rows, n_features = _rows_of_block(*X.shape), X.shape[1]
+    is_complete = len(panels.formula) <= N_COMPLETE
+    x, seen = np.empty((rows, n_features), np.float32), np.empty((rows, n_features), np.float32)
+    score, unit = np.empty(rows, np.float32), np.empty(rows, np.int32)
+    added = 0.0
+    for first in range(0, X.shape[0], rows):
+        block = X[first : first + rows]
+        _searched(block, panels, x, seen, score, unit)
+        for i in range(block.shape[0]):
+            k, weight = np.int64(unit[i]), weights[first + i]
+            if not score[i] < np.inf:
+                k = nearest_row(block[i], panels.codebook, panels.metric)
+            distance = distance_to_row(block[i], panels.codebook[k], panels.metric)
+            added += weight * (distance if panels.metric else np.sqrt(distance))
+            counts[k] += weight
+            if is_complete:
+                for j in range(n_features):
+                    sums[k, j] += weight * block[i, j]
+                sums[k, n_features] += weight
+            else:
+                for j in range(n_features):
+                    if block[i, j] == block[i, j]:
+                        sums[k, j] += weight * block[i, j]
+                        sums[k, n_features + j] += weight
+    return added
+
+
+@jit
+def find_nearest(  # type: ignore[no-untyped-def]
+    X,  # in   (n_samples, n_features)
+    panels,  # in   the codebook
+    units,  # out  (n_samples,) int64
+    distances,  # out  (n_samples,), Euclidean ones squared
+):
+    """Write each sample's nearest unit as float64 says it; ties go low."""
+    rows, n_features = _rows_of_block(*X.shape), X.shape[1]
+    x, seen = np.empty((rows, n_features), np.float32), np.empty((rows, n_features), np.float32)
+    score, unit = np.empty((rows, 2), np.float32), np.empty(rows, np.int32)
+    lengths, scratch = np.empty(panels.codebook.shape[0]), np.empty(panels.codebook.shape[0])
+    is_product = len(panels.formula) % N_COMPLETE == 1
+    for first in range(0, X.shape[0], rows):
+        block = X[first : first + rows]
+        _searched(block, panels, x, seen, score, unit)
+        for i in range(block.shape[0]):
+            length = np.float32(0.0)
+            for j in range(n_features):
+                length += x[i, j] * x[i, j]
+            length = np.sqrt(length)
+            if panels.metric == COSINE:
+                slack = panels.slack * length
+            elif is_product:
+                slack = panels.slack * panels.longest * (length + panels.longest)
+            else:
+                slack = panels.slack * np.sqrt(float(n_features)) * (length + panels.longest)
+            k = np.int64(unit[i])
+            if not score[i, 1] - score[i, 0] > slack:
+                k = nearest_unit(block[i], panels.features, panels.metric, lengths, scratch)
+            units[first + i] = k
+            distances[first + i] = distance_to_row(block[i], panels.codebook[k], panels.metric)
+
+
+@jit
+def find_two(  # type: ignore[no-untyped-def]
+    X,  # in   (n_samples, n_features)
+    panels,  # in   the codebook, two units or more
+    units,  # out  (n_samples, 2) int64
+):
+    """Write each sample's two nearest units as float32 says it; ties go low."""
+    rows, n_features = _rows_of_block(*X.shape), X.shape[1]
+    x, seen = np.empty((rows, n_features), np.float32), np.empty((rows, n_features), np.float32)
+    score, unit = np.empty((rows, 2), np.float32), np.empty((rows, 2), np.int32)
+    for first in range(0, X.shape[0], rows):
+        block = X[first : first + rows]
+        _searched(block, panels, x, seen, score, unit)
+        for i in range(block.shape[0]):
+            if score[i, 1] < np.inf:
+                units[first + i, 0] = unit[i, 0]
+                units[first + i, 1] = unit[i, 1]
+            else:
+                nearest_two(
+                    block[i : i + 1],
+                    panels.features,
+                    panels.metric,
+                    units[first + i : first + i + 1],
+                )
+
+
+@jit
+def mix(  # type: ignore[no-untyped-def]
+    strengths,  # in   (n_out, n_in)
+    values,  # in   (n_in, n_values)
+    mixed,  # out  (n_out, n_values)
+):
+    """Write the product of two matrices, each sum in the order of its terms."""
+    for i in range(strengths.shape[0]):
+        out = mixed[i]
+        out[:] = 0.0
+        for k in range(values.shape[0]):
+            strength, value = strengths[i, k], values[k]
+            if strength != 0.0:
+                for j in range(out.size):
+                    out[j] += strength * value[j]
