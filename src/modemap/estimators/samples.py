@@ -116,11 +116,14 @@ def checked_rows(model: BaseEstimator, X: Any) -> Iterator[FloatArray]:
     """Yield the rows of ``X`` that a fitted model is asked about, sparse ones in dense blocks."""
     checked = _checked(model, X, reset=False)
     if not issparse(checked):
-        yield _observed(checked)
+        _check_rows(checked)
+        yield checked
         return
     step = max(1, BLOCK_BYTES // (8 * checked.shape[1]))
     for start in range(0, checked.shape[0], step):
-        yield _observed(checked[start : start + step].toarray())
+        rows = checked[start : start + step].toarray()
+        _check_rows(rows)
+        yield rows
 
 
 def _checked(model: BaseEstimator, X: Any, *, reset: bool) -> Any:
@@ -140,18 +143,18 @@ def _checked(model: BaseEstimator, X: Any, *, reset: bool) -> Any:
 def _part(X: FloatArray, weights: FloatArray) -> Part:
     if (weights == 0).any():
         X, weights = X[weights > 0], weights[weights > 0]
-    _observed(X)
-    return Part(X, weights, has_missing(X))
+    return Part(X, weights, _check_rows(X))
 
 
-def _observed(X: FloatArray) -> FloatArray:
-    """Return ``X`` if each row has a value."""
-    if len(X) and has_missing(X):
-        is_empty = np.isnan(X).all(axis=1)
-        if is_empty.any():
-            row = int(np.flatnonzero(is_empty)[0])
-            raise ValueError(f"X must have a value in each row, got NaN alone in row {row}")
-    return X
+def _check_rows(X: FloatArray) -> bool:
+    """Refuse rows without a value; return whether any value is missing."""
+    if not has_missing(X):
+        return False
+    is_empty = np.isnan(X).all(axis=1)
+    if is_empty.any():
+        row = int(np.flatnonzero(is_empty)[0])
+        raise ValueError(f"X must have a value in each row, got NaN alone in row {row}")
+    return True
 
 
 def _weights(sample_weight: ArrayLike) -> FloatArray:

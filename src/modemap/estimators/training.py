@@ -205,7 +205,7 @@ class Trainer:
         codebook and the quantization error on the way in the last epoch.
         """
         started, told = time.perf_counter(), []
-        for X, weights, _ in samples:
+        for X, weights, is_missing in samples:
             n = len(X)
             orders = [random_state.permutation(n) if self.shuffle else np.arange(n) for _ in epochs]
             order = np.concatenate(orders)
@@ -214,8 +214,9 @@ class Trainer:
             if (weights != 1).any():
                 rates = 1.0 - (1.0 - rates) ** weights[order]
             codebook, distances, are_apart = present(
-                X, order, rates, radii, codebook, self.grid, self.neighborhood, self.metric
-            )
+                X, order, rates, radii, codebook, self.grid, self.neighborhood, self.metric,
+                is_missing=is_missing,
+            )  # fmt: skip
             shape = (len(epochs), n)
             told.append([values.reshape(shape) for values in (distances, are_apart, radii)])
         distances, are_apart, radii = (

@@ -64,7 +64,9 @@ def jit(function: Callable[..., Any]) -> Callable[..., Any]:
     """Decorate a function that numba compiles at its first call, in the cache of these sources.
 
     For modules that are imported by callers of their kernels alone, since numba takes half a
-    second to import. Division by zero gives infinity or NaN, as in NumPy.
+    second to import. Division by zero gives infinity or NaN, as in NumPy. Kernels are compiled into
+    the kernels that call them: otherwise every call counts references to its arrays, which took a
+    tenth of online training.
     """
     import numba  # noqa: PLC0415
 
@@ -72,7 +74,7 @@ def jit(function: Callable[..., Any]) -> Callable[..., Any]:
         users = numba.config.CACHE_DIR
         numba.config.CACHE_DIR = str(cache_folder(users))
         try:
-            decorate = numba.njit(cache=True, nogil=True, error_model="numpy")
+            decorate = numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
             compiled: Callable[..., Any] = decorate(function)
         finally:
             numba.config.CACHE_DIR = users

@@ -179,6 +179,8 @@ def present(
     grid: Grid,
     neighborhood: str = "gaussian",
     metric: str = "euclidean",
+    *,
+    is_missing: bool = False,
 ) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
     """Present samples one by one; return the codebook then, and how well they were met.
 
@@ -192,6 +194,8 @@ def present(
         The units before.
     grid, neighborhood, metric
         The map.
+    is_missing : bool
+        Whether ``X`` may hold NaN.
 
     Returns
     -------
@@ -203,7 +207,7 @@ def present(
     """
     engine, kind = _engine(), NEIGHBORHOODS.index(neighborhood)
     told = np.empty(len(order)), np.empty(len(order), dtype=np.bool_)
-    if metric != "euclidean" or neighborhood == "mexican_hat" or has_missing(X):
+    if metric != "euclidean" or neighborhood == "mexican_hat" or is_missing:
         features = codebook.T.copy(order="C")  # never the caller's own
         number, bounds = METRICS.index(metric), np.tile([[-np.inf], [np.inf]], X.shape[1])
         if neighborhood == "mexican_hat":  # what is pushed away must stay somewhere

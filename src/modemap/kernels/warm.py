@@ -37,9 +37,11 @@ def warm() -> None:
         two_nearest_units(X, codebook)
         two_nearest_units(X, codebook, is_exact=False)
         unit_distances(X, codebook)
-        sums_by_unit(X, weights, codebook, is_missing=bool(np.isnan(X).any()))
+        is_missing = bool(np.isnan(X).any())
+        sums_by_unit(X, weights, codebook, is_missing=is_missing)
         covariance([_Rows(X, weights)])
-        present(X, order, np.ones(1), np.ones(1), codebook, Grid(1, 2))
+        rates = radii = np.ones(1)
+        present(X, order, rates, radii, codebook, Grid(1, 2), is_missing=is_missing)
     mixed(codebook, codebook)
 
 

@@ -1,16 +1,22 @@
 """How far each unit moves towards a sample, from short tables: no exponential for each unit.
 
-The tables hold the neighborhood's profile along each axis by the number of steps. A gaussian is
-filled by recurrence, two multiplications a step.
+The tables hold the neighborhood's profile along both axes. They depend on the radius alone, so they
+are filled while the nearest unit is still unknown; then each row of the grid is a stretch of one
+table times an entry of the other.
 """
 
 import math
+from typing import Any
 
 import numpy as np
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
 from modemap.kernels.compilation import jit
+from modemap.kernels.maps import registers as r
 
-__all__ = ["fill_gains", "fill_profile"]
+__all__ = ["empty_tables", "fill_gains", "fill_tables", "room_for_gains"]
 
 GAUSSIAN, BUBBLE, MEXICAN_HAT, TRIANGLE = 0, 1, 2, 3
 WITHIN = 1.0 + 1e-12  # units at the very radius are within it
@@ -18,13 +24,46 @@ NEGLIGIBLE = 1e-15  # weaker pulls change no float32, and would become denormal 
 
 
 @jit
-def fill_profile(  # type: ignore[no-untyped-def]
+def empty_tables(lattice):  # type: ignore[no-untyped-def]
+    """Return the arrays that ``fill_tables`` writes: ``down``, ``across`` and ``beside``."""
+    down = np.empty(max(lattice.down.max(), lattice.across.max()) + 1)
+    across = down if lattice.width == lattice.height else np.empty(down.size)
+    return down, across, np.zeros((3, 2 * lattice.n_columns - 1 + r.LANES), np.float32)
+
+
+@jit
+def room_for_gains(n_units):  # type: ignore[no-untyped-def]
+    """Return zeros for the gains of so many units; registers reach beyond the last one."""
+    return np.zeros(n_units + r.LANES, np.float32)
+
+
+@jit
+def fill_tables(  # type: ignore[no-untyped-def]
+    lattice,  # in   the grid
+    radius,  # in   of the neighborhood
+    kind,  # in   number of the neighborhood
+    down,  # out  (n_steps,), strength by steps down
+    across,  # out  (n_steps,), by steps across: the same array where these are as long
+    beside,  # out  (3, 2 * n_columns - 1 or more), by shift of the rows and difference of columns
+):
+    """Write the neighborhood's strengths along both axes."""
+    _fill_profile(down, lattice.height, radius, kind)
+    if lattice.width != lattice.height:
+        _fill_profile(across, lattice.width, radius, kind)
+    for shift in range(3):
+        if lattice.is_hexagonal or shift == 1:
+            for k in range(2 * lattice.n_columns - 1):
+                beside[shift, k] = across[lattice.across[shift, k]]
+
+
+@jit
+def _fill_profile(  # type: ignore[no-untyped-def]
     profile,  # out  (n_steps,) float64, strength along one axis by steps
     step,  # in   length of a step
     radius,  # in   of the neighborhood
     kind,  # in   number of the neighborhood
 ):
-    """Write the profile of a neighborhood along an axis."""
+    """Write the profile of a neighborhood along an axis, a gaussian by recurrence."""
     if kind in (BUBBLE, TRIANGLE):
         for k in range(profile.size):
             apart = k * step
@@ -44,6 +83,25 @@ def fill_profile(  # type: ignore[no-untyped-def]
             value = factor = 0.0
 
 
+@intrinsic
+def _stretch(
+    typing: Any, table: Any, shift: Any, begin: Any, height: Any, gains: Any, at: Any, n: Any
+) -> Any:
+    """Write ``height`` times ``n`` entries of a table, by whole registers."""
+    kinds = (table, types.intp, types.intp, types.float32, gains, types.intp, types.intp)
+
+    def generate(context: Any, b: Any, signature: Any, args: Any) -> Any:
+        (entries, out), (shape, _) = r.data(context, b, signature, args, (0, 4))
+        line = b.gep(entries, [b.add(b.mul(args[1], shape[1]), args[2])])
+        strength = r.splat(b, args[3])
+        with cgutils.for_range_slice(b, r.index(0), args[6], r.index(r.LANES), r.INDEX) as (c, _):
+            r.store(b, b.fmul(strength, r.load(b, line, c)), out, b.add(args[5], c))
+        return context.get_dummy_value()
+
+    del typing, shift, begin, height, at, n
+    return types.void(*kinds), generate
+
+
 @jit
 def fill_gains(  # type: ignore[no-untyped-def]
     lattice,  # in   the grid
@@ -51,24 +109,18 @@ def fill_gains(  # type: ignore[no-untyped-def]
     rate,  # in   learning rate
     radius,  # in   of the neighborhood
     kind,  # in   number of the neighborhood
-    down,  # in   profile along the rows
-    across,  # in   profile along the columns
-    lines,  # scratch  (3, n_columns) float32
-    gains,  # out  (n_units or more,) float32
+    down,  # in   strengths by steps down
+    beside,  # in   strengths by shift and difference of columns
+    gains,  # out  (n_units + LANES or more,) float32
 ):
     """Write rate times the neighborhood of a unit."""
     rows, columns = lattice.n_rows, lattice.n_columns
-    r0, c0 = unit // columns, unit % columns
-    for shift in range(3):
-        if lattice.is_hexagonal or shift == 1:
-            for c in range(columns):
-                lines[shift, c] = across[lattice.across[shift, columns - 1 - c0 + c]]
-    for r in range(rows):  # nothing but this product in the loop, so that it vectorises
-        line = lines[1 + (r % 2 - r0 % 2) * lattice.is_hexagonal]
-        height = np.float32(rate * down[lattice.down[r - r0 + rows - 1]])
-        gain = gains[r * columns : (r + 1) * columns]
-        for c in range(columns):
-            gain[c] = height * line[c]
+    r0, c0 = lattice.row[unit], unit - lattice.row[unit] * columns
+    for row in range(rows):
+        shift = 1 + (row % 2 - r0 % 2) * lattice.is_hexagonal
+        height = np.float32(rate * down[lattice.down[row - r0 + rows - 1]])
+        _stretch(beside, shift, columns - 1 - c0, height, gains, row * columns, columns)
+    gains[rows * columns : rows * columns + r.LANES] = 0.0  # the last register reached beyond
     if kind == MEXICAN_HAT or (lattice.is_hexagonal and kind != GAUSSIAN):
         _reshape(lattice, r0, c0, rate, radius, kind, gains)
 
@@ -77,15 +129,15 @@ def fill_gains(  # type: ignore[no-untyped-def]
 def _reshape(lattice, r0, c0, rate, radius, kind, gains):  # type: ignore[no-untyped-def]
     """Turn gains into those of a neighborhood that is no product of its profiles."""
     rows, columns = lattice.n_rows, lattice.n_columns
-    for r in range(rows):
-        shift = 1 + (r % 2 - r0 % 2) * lattice.is_hexagonal
-        below = lattice.down[r - r0 + rows - 1] * lattice.height
+    for row in range(rows):
+        shift = 1 + (row % 2 - r0 % 2) * lattice.is_hexagonal
+        below = lattice.down[row - r0 + rows - 1] * lattice.height
         for c in range(columns):
             beside = lattice.across[shift, columns - 1 - c0 + c] * lattice.width
             apart = below * below + beside * beside
             if kind == MEXICAN_HAT:
-                gains[r * columns + c] *= 1.0 - apart / (radius * radius)
+                gains[row * columns + c] *= 1.0 - apart / (radius * radius)
             elif kind == BUBBLE:
-                gains[r * columns + c] = rate if apart <= radius * radius * WITHIN else 0.0
+                gains[row * columns + c] = rate if apart <= radius * radius * WITHIN else 0.0
             else:
-                gains[r * columns + c] = rate * max(0.0, 1.0 - math.sqrt(apart) / radius)
+                gains[row * columns + c] = rate * max(0.0, 1.0 - math.sqrt(apart) / radius)

@@ -37,6 +37,7 @@ class Lattice(NamedTuple):
     across: IntArray  # (3, 2 * n_columns - 1), by shift of the rows + 1 and index difference
     height: float  # length of a step down
     width: float  # length of a step across
+    row: IntArray  # (n_units,), row of each unit: kernels divide by looking up
 
 
 class Grid:
@@ -101,7 +102,8 @@ class Grid:
             down = np.minimum(down, self.n_rows - down)
             across = np.minimum(across, np.abs(halves * self.n_columns - across))
         height = ROW_HEIGHT if self.is_hexagonal else 1.0
-        return Lattice(*self.shape, self.is_hexagonal, down, across, height, 1.0 / halves)
+        row = np.repeat(np.arange(self.n_rows), self.n_columns)
+        return Lattice(*self.shape, self.is_hexagonal, down, across, height, 1.0 / halves, row)
 
     def axis(self, rows: bool) -> FloatArray:
         """Return distances along one axis of a rectangular grid, (n, n) for its n places."""

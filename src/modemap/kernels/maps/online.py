@@ -10,33 +10,21 @@ import numpy as np
 
 from modemap.kernels.compilation import jit
 from modemap.kernels.maps.exact import row_distances
-from modemap.kernels.maps.gains import fill_gains, fill_profile
+from modemap.kernels.maps.gains import empty_tables, fill_gains, fill_tables, room_for_gains
 from modemap.kernels.maps.sweep import PANEL, sweep
 
 __all__ = ["PANEL", "train_any", "train_complete"]
 
 
 @jit
-def _profiles(lattice):  # type: ignore[no-untyped-def]
-    n_columns = lattice.n_columns
-    down, across = np.empty(lattice.down.max() + 1), np.empty(lattice.across.max() + 1)
-    return down, across, np.zeros((3, n_columns), np.float32)
-
-
-@jit
-def _fill_profiles(lattice, radius, kind, down, across):  # type: ignore[no-untyped-def]
-    fill_profile(down, lattice.height, radius, kind)
-    fill_profile(across, lattice.width, radius, kind)
-
-
-@jit
 def _are_apart(lattice, units):  # type: ignore[no-untyped-def]
     """Return whether two units are no neighbours, diagonal ones being neighbours."""
     rows, columns = lattice.n_rows, lattice.n_columns
-    r0, r1 = units[0] // columns, units[1] // columns
+    r0, r1 = lattice.row[units[0]], lattice.row[units[1]]
     shift = 1 + (r0 % 2 - r1 % 2) * lattice.is_hexagonal
     down = lattice.down[r0 - r1 + rows - 1]
-    across = lattice.across[shift, units[0] % columns - units[1] % columns + columns - 1]
+    difference = units[0] - units[1] - (r0 - r1) * columns
+    across = lattice.across[shift, difference + columns - 1]
     if lattice.is_hexagonal:
         return down > 1 or down + across > 2  # noqa: PLR2004
     return max(down, across) > 1
@@ -58,24 +46,25 @@ def train_complete(  # type: ignore[no-untyped-def]
 ):
     """Present samples one by one, at least one."""
     n_features = X.shape[1]
-    down, across, lines = _profiles(lattice)
-    gains = np.zeros(panels.shape[0] * PANEL, np.float32)
+    down, across, beside = empty_tables(lattice)
+    gains = room_for_gains(panels.shape[0] * PANEL)
     now, after = np.empty(n_features, np.float32), np.empty(n_features, np.float32)
     units, scores = np.zeros(2, np.int64), np.empty(2, np.float32)
     has_two = lattice.n_rows * lattice.n_columns > 1
     for j in range(n_features):
         after[j] = np.float32((X[order[0], j] - origin[j]) * scale)
     sweep(panels, gains, after, after, units, scores)  # gains are 0: the search alone
+    fill_tables(lattice, radii[0], kind, down, across, beside)
     for t in range(order.size):
         distances[t] = math.sqrt(scores[0]) / scale
         apart[t] = has_two and _are_apart(lattice, units)
-        if t == 0 or radii[t] != radii[t - 1]:
-            _fill_profiles(lattice, radii[t], kind, down, across)
-        fill_gains(lattice, units[0], rates[t], radii[t], kind, down, across, lines, gains)
+        fill_gains(lattice, units[0], rates[t], radii[t], kind, down, beside, gains)
         now, after = after, now
-        following = order[min(t + 1, order.size - 1)]
+        following = min(t + 1, order.size - 1)
+        if radii[following] != radii[t]:  # ahead of the sweep, which hides what it takes
+            fill_tables(lattice, radii[following], kind, down, across, beside)
         for j in range(n_features):
-            after[j] = np.float32((X[following, j] - origin[j]) * scale)
+            after[j] = np.float32((X[order[following], j] - origin[j]) * scale)
         sweep(panels, gains, now, after, units, scores)
 
 
@@ -95,8 +84,8 @@ def train_any(  # type: ignore[no-untyped-def]
 ):
     """Present samples one by one, with any metric and missing values; see train_complete."""
     n_units = features.shape[1]
-    down, across, lines = _profiles(lattice)
-    gains = np.zeros(n_units, np.float32)
+    down, across, beside = empty_tables(lattice)
+    gains = room_for_gains(n_units)
     lengths, distances = np.empty(n_units), np.empty(n_units)
     units = np.zeros(2, np.int64)
     for t in range(order.size):
@@ -112,8 +101,8 @@ def train_any(  # type: ignore[no-untyped-def]
         errors[t] = low if metric else math.sqrt(low)
         apart[t] = n_units > 1 and _are_apart(lattice, units)
         if t == 0 or radii[t] != radii[t - 1]:
-            _fill_profiles(lattice, radii[t], kind, down, across)
-        fill_gains(lattice, units[0], rates[t], radii[t], kind, down, across, lines, gains)
+            fill_tables(lattice, radii[t], kind, down, across, beside)
+        fill_gains(lattice, units[0], rates[t], radii[t], kind, down, beside, gains)
         for j in range(features.shape[0]):
             value, feature = np.float64(x[j]), features[j]
             if not math.isnan(value):
