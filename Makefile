@@ -76,13 +76,13 @@ check: $(READY) ## lint, formatting, types, import contracts, workflows, Dockerf
 	@$(BIN)/hadolint Dockerfile
 
 .PHONY: test
-test: check ## check, then every test that needs Python alone
-	@$(BIN)/python -m pytest -n 2 -m "not system and not peers" $(TESTS)
+test: check ## check, then the tests that need Python alone, but for the slow ones
+	@$(BIN)/python -m pytest -n 2 -m "not slow and not system and not peers" $(TESTS)
 
 .PHONY: test-all
-test-all: $(READY) ## the tests that need Debian's browser and servers, mounts, or the peers' packages
+test-all: $(READY) ## the others: slow ones, and what needs Debian's browser and servers, mounts, or peers
 	@.ci/install-system
-	@$(BIN)/python -m pytest -p no:randomly -m "system or peers" $(TESTS)
+	@$(BIN)/python -m pytest -p no:randomly -m "slow or system or peers" $(TESTS)
 
 .PHONY: bench
 bench: $(READY) ## measure the bars of docs/benchmarks.md; exit 1 when one does not hold

@@ -1,4 +1,4 @@
-"""A bar: what was measured, what it must not exceed, and every repetition behind it."""
+"""A bar: what was measured, the limit it must keep, and every repetition behind it."""
 
 import json
 import os
@@ -15,25 +15,32 @@ RESULTS = Path("benchmarks/results")
 
 @dataclass(frozen=True)
 class Bar:
-    """One row of the table; it holds when ``value`` is at most ``limit``."""
+    """One row of the table; it holds when ``value`` is at most ``limit``, or at least."""
 
     work: str
     value: float
     limit: float
     unit: str
     repetitions: Sequence[float] = ()
+    is_least: bool = False  # whether more is better
 
     @property
     def holds(self) -> bool:
         """Whether the bar was met; a value that is not a number does not meet it."""
-        return self.value <= self.limit
+        return self.value >= self.limit if self.is_least else self.value <= self.limit
+
+    @property
+    def sign(self) -> str:
+        """How the value must stand to the limit."""
+        return "≥" if self.is_least else "≤"
 
 
 def print_bars(bars: Sequence[Bar]) -> None:
     """Print one line for each bar."""
     for bar in bars:
         verdict = "holds" if bar.holds else "DOES NOT HOLD"
-        print(f"{bar.work:<62} {bar.value:8.2f} <= {bar.limit:7.2f} {bar.unit:<4} {verdict}")
+        limit = f"{bar.sign} {bar.limit:7.4g} {bar.unit:<5}"
+        print(f"{bar.work:<66} {bar.value:8.4g} {limit} {verdict}")
 
 
 def machine() -> dict[str, object]:
@@ -62,7 +69,7 @@ def write_results(suite: str, bars: Sequence[Bar]) -> Path:
     ).stdout.strip()
     RESULTS.mkdir(parents=True, exist_ok=True)
     path = RESULTS / f"{suite}.json"
-    rows = [asdict(bar) | {"holds": bar.holds} for bar in bars]
+    rows = [asdict(bar) | {"holds": bar.holds, "sign": bar.sign} for bar in bars]
     document = {"suite": suite, "commit": commit, "machine": machine(), "bars": rows}
     path.write_text(json.dumps(document, indent=2) + "\n")
     return path

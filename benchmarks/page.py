@@ -1,4 +1,4 @@
-"""docs/benchmarks.md, made from the results and from nothing else."""
+"""docs/benchmarks.md, made from the results and from the notes on bars that do not hold."""
 
 import json
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import Any
 
 __all__ = ["write_page"]
 
+NOTES = Path(__file__).parent / "notes"
 HEAD = """# Benchmarks
 
 Made by `make bench` from `benchmarks/results`; run it to get the figures of your own machine.
@@ -25,11 +26,15 @@ def write_page(results: Path, page: Path) -> None:
             "| work | measured | bar | holds | every repetition |\n|---|---|---|---|---|\n"
         )
         parts.extend(map(_row, document["bars"]))
+        note = NOTES / f"{document['suite']}.md"
+        if note.exists():
+            parts.append("\n" + note.read_text())
     page.write_text("".join(parts))
 
 
 def _row(bar: dict[str, Any]) -> str:
     holds = "yes" if bar["holds"] else "**no**"
-    repetitions = ", ".join(f"{value:.2f}" for value in bar["repetitions"])
-    measured = f"{bar['value']:.2f} {bar['unit']} | ≤ {bar['limit']:g} {bar['unit']}"
+    repetitions = ", ".join(f"{value:.3g}" for value in bar["repetitions"])
+    limit = f"{bar.get('sign', '≤')} {bar['limit']:.4g} {bar['unit']}"
+    measured = f"{bar['value']:.4g} {bar['unit']} | {limit}"
     return f"| {bar['work']} | {measured} | {holds} | {repetitions} |\n"

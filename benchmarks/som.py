@@ -27,15 +27,15 @@ def measure() -> list[Bar]:
     bars += [_quality(shape, found[f"batch {shape}"]["quality"]) for shape in LEADS]
     seconds = found["batch B"]["seconds"]["modemap"]
     product = min(found["product"])  # the first one warms up
-    turns = [epoch / product for epoch in seconds]
+    turns = [product / epoch for epoch in seconds]
     bars.append(
-        Bar("map B: epoch, of the matrix product of its shape", min(turns), 1 / 0.9, "x", turns)
+        Bar("map B: rate, of the matrix product of its shape", max(turns), 0.9, "", turns, True)
     )
     bars.append(_online(found["online"]))
     challenge = found["challenge"]
     seconds, apart = challenge["seconds"], challenge["difference"]
     bars.append(Bar("map, colour challenge after compilation", min(seconds), 0.3, "s", seconds))
-    bars.append(Bar("map, colour challenge against the naive formula", apart, 1e-3, "", [apart]))
+    bars.append(Bar("map, colour challenge, from the naive formula", apart, 1e-3, "", [apart]))
     bars.append(_ratio("map, predict 10M x 8, of the training pass", found["predict"], 1.5))
     bars.append(_ratio("map, a tenth missing, of complete samples", found["missing"], 3.0))
     grown = list(found["memory"].values())
@@ -45,7 +45,14 @@ def measure() -> list[Bar]:
     gains = found["threads"]["gains"]
     products = max(gains.pop("product"))
     bars += [
-        Bar(f"map {shape}: gain of two products, of the map's", products / max(g), 1 / 0.9, "x", g)
+        Bar(
+            f"map {shape}: gain of two threads, of two products'",
+            max(g) / products,
+            0.9,
+            "",
+            g,
+            True,
+        )
         for shape, g in gains.items()
     ]
     return bars
@@ -56,12 +63,12 @@ def _batch(shape: str, found: dict[str, Any]) -> Bar:
     best = {name: min(values) for name, values in found["seconds"].items()}
     ours = best.pop("modemap")
     name = min(best, key=lambda peer: best[peer])
-    work = f"map {shape}: epoch of {ours:.3f} s, of {name}'s {best[name]:.3f} s"
+    work = f"map {shape}: epoch in {ours:.3f} s, {name} in {best[name]:.3f} s"
     turns = [
-        one / other
+        other / one
         for one, other in zip(found["seconds"]["modemap"], found["seconds"][name], strict=True)
     ]
-    return Bar(work, ours / best[name], 1 / LEADS[shape], "x", turns)
+    return Bar(work, best[name] / ours, LEADS[shape], "times", turns, is_least=True)
 
 
 def _quality(shape: str, quality: dict[str, dict[str, float]]) -> Bar:
@@ -72,10 +79,11 @@ def _quality(shape: str, quality: dict[str, dict[str, float]]) -> Bar:
 
 
 def _online(found: dict[str, Any]) -> Bar:
-    turns = [one / other for one, other in zip(found["modemap"], found["MiniSom"], strict=True)]
+    turns = [other / one for one, other in zip(found["modemap"], found["MiniSom"], strict=True)]
     errors = found["quantization_error"]
-    work = f"map, online, of MiniSom's (errors {errors['modemap']:.4f}, {errors['MiniSom']:.4f})"
-    return Bar(work, min(found["modemap"]) / min(found["MiniSom"]), 1 / ONLINE_LEAD, "x", turns)
+    work = f"map, online, MiniSom (errors {errors['modemap']:.4f}, {errors['MiniSom']:.4f})"
+    ratio = min(found["MiniSom"]) / min(found["modemap"])
+    return Bar(work, ratio, ONLINE_LEAD, "times", turns, is_least=True)
 
 
 def _ratio(work: str, found: dict[str, list[float]], limit: float) -> Bar:

@@ -25,7 +25,7 @@ from modemap.metrics import quantization_error, topographic_error
 
 MISSING_SHARE = 0.1
 SHAPES = {"A": (100_000, 20, 20), "B": (10_000, 784, 30), "C": (1_000_000, 8, 50)}
-N_EPOCHS = {"A": 10, "B": 5, "C": 2}
+N_EPOCHS = {"A": 10, "B": 10, "C": 5}
 N_ROUNDS = 3
 Fit = Callable[[], np.ndarray]
 

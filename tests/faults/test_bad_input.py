@@ -5,7 +5,7 @@ import pytest
 from tests.faults.cases import STAGE_CASES
 from tests.faults.trying import check
 
-pytestmark = [pytest.mark.workflow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.workflow, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.mark.parametrize("case", STAGE_CASES, ids=lambda case: case.title)

@@ -7,10 +7,7 @@ import pytest
 
 pytestmark = pytest.mark.workflow
 
-VARIANTS = {
-    "one thread": {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"},
-    "two threads": {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2", "NUMBA_NUM_THREADS": "2"},
-}
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 def outputs(root: Path) -> dict[str, bytes]:
@@ -24,17 +21,13 @@ def metrics(root: Path) -> list[Path]:
     return sorted(path for path in root.glob("reports/*.json") if path.name != "verdict.json")
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_another_folder_and_other_threads_give_the_same_bytes(promoted, bare, variant):
-    """dvc.lock, metrics and release are equal, whatever the threads and the place."""
-    bare.succeed("dvc", "repro", **VARIANTS[variant])
+@pytest.mark.parametrize("n_cores", ["1", "all"])
+def test_another_folder_and_other_threads_give_the_same_bytes(promoted, bare, n_cores):
+    """dvc.lock, metrics and release are equal, whatever the cores, the threads and the place."""
+    on_one_core = ("taskset", "--cpu-list", "0") if n_cores == "1" else ()
+    n_threads = dict.fromkeys(THREADS, "1" if on_one_core else "2")
 
-    assert outputs(bare.root) == outputs(promoted.root)
-
-
-def test_one_core_gives_the_same_bytes(promoted, bare):
-    """A machine with fewer processors makes the same release."""
-    bare.succeed("taskset", "--cpu-list", "0", "dvc", "repro")
+    bare.succeed(*on_one_core, "dvc", "repro", **n_threads)
 
     assert outputs(bare.root) == outputs(promoted.root)
 
