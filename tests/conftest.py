@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["tests.projects"]
+pytest_plugins = ["tests.projects", "tests.stories"]
 
 # The same examples in every run; `--hypothesis-profile=default` looks for new ones.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
@@ -97,7 +97,14 @@ def make_release(rows):
         likelihood = mixture.score_samples(scaled) - preparation.log_jacobian_
         preparation.save(folder / "preparation.npz")
         som.save(folder / "som.npz")
-        segments = segment_units(som.codebook_, som.n_rows, som.n_columns, 2)
+        segments = segment_units(
+            som.codebook_,
+            som.n_rows,
+            som.n_columns,
+            2,
+            topology=som.topology,
+            boundary=som.boundary,
+        )
         save_state(folder / "segments.npz", "segments", {}, {"segments": segments})
         mixture.save(folder / "mixture.npz")
         ModeNormalizer(3, random_state=0).fit(rows).save(folder / "normalizer.npz")

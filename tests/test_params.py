@@ -1,11 +1,14 @@
 """params.yaml: what it may say, and what happens when it says something else."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from modemap.errors import ParamsError
-from modemap.params import load_params
+from modemap.estimators.neighborhood import DECAYS
+from modemap.kernels import BOUNDARIES, METRICS, NEIGHBORHOODS, TOPOLOGIES
+from modemap.params import TrainSomParams, load_params
 
 SHIPPED = Path(__file__).parents[1] / "params.yaml"
 
@@ -32,7 +35,43 @@ BROKEN = {
         "months must be left out",
         "rows.csv",
     ),
-    "more segments than units": ("n_segments: 6", "n_segments: 300", "n_segments must be", "300"),
+    "more segments than units": (
+        "n_segments: 6",
+        "n_segments: 300",
+        "train_som.n_segments: n_segments must be at most n_rows * n_columns, 256",
+        "300",
+    ),
+    "unknown topology": (
+        "topology: rectangular",
+        "topology: hexagon",
+        "train_som.topology: input should be 'rectangular' or 'hexagonal'",
+        "'hexagon'\n  hint: did you mean `hexagonal`? change",
+    ),
+    "no text for a choice": (
+        "boundary: planar",
+        "boundary: [1]",
+        "train_som.boundary: input should be 'planar' or 'toroidal'",
+        "[1]",
+    ),
+    "unknown start": (
+        "boundary: planar",
+        "init: pac",
+        "train_som.init: input should be 'pca', 'random' or 'sample'",
+        "'pac'\n  hint: did you mean `pca`?",
+    ),
+    "text for yes": ("boundary: planar", "early_stopping: 'yes'", "valid boolean", "'yes'"),
+    "one radius": (
+        "radius: [8.0, 1.0]",
+        "radius: [8.0]",
+        "train_som.radius: it must have 2 values",
+        "1\n  hint: add what is missing",
+    ),
+    "a torus whose rows do not fit": (
+        "n_rows: 16\n  n_columns: 16\n  topology: rectangular # or hexagonal\n  boundary: planar",
+        "n_rows: 15\n  n_columns: 16\n  topology: hexagonal\n  boundary: toroidal",
+        "train_som.boundary: on a hexagonal torus rows alternate, so n_rows must be even: 14 or 16",
+        "'toroidal'",
+    ),
     "not YAML": ("prepare:", "prepare: [", "must be YAML", "found"),
     "missing key": ("  n_seeds: 3", "", "evaluate", "valid dictionary"),
 }
@@ -93,6 +132,35 @@ def test_another_encoding_is_refused(tmp_path):
 
     with pytest.raises(ParamsError, match="must be UTF-8"):
         load_params(path)
+
+
+def test_what_is_left_out_is_the_estimators_default():
+    """A map of few words is the map that the library makes of them."""
+    from modemap.estimators import SelfOrganizingMap
+
+    few = TrainSomParams(n_rows=2, n_columns=2, max_iter=20, n_segments=1, random_state=0)
+
+    defaults = SelfOrganizingMap().get_params()
+    optional = {n for n, field in TrainSomParams.model_fields.items() if not field.is_required()}
+    assert len(optional) == 9
+    assert {n: getattr(few, n) for n in optional} == {n: defaults[n] for n in optional}
+
+
+@pytest.mark.parametrize(
+    ("name", "choices"),
+    [
+        ("topology", TOPOLOGIES),
+        ("boundary", BOUNDARIES),
+        ("neighborhood", NEIGHBORHOODS),
+        ("metric", METRICS),
+        ("radius_decay", DECAYS),
+        ("training", ("batch", "online")),
+        ("init", ("pca", "random", "sample")),
+    ],
+)
+def test_the_choices_are_the_estimators(name, choices):
+    """Nothing that the map can do is refused, nothing else is let through."""
+    assert set(get_args(TrainSomParams.model_fields[name].annotation)) == set(choices)
 
 
 def test_params_cannot_be_changed():

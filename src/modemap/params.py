@@ -1,10 +1,20 @@
 """The settings of a project: params.yaml as frozen models that refuse what they do not know."""
 
+import re
 from difflib import get_close_matches
+from math import inf
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -29,6 +39,7 @@ PARAMS_FILE = Path("params.yaml")
 Share = Annotated[float, Field(gt=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 Name = Annotated[str, Field(min_length=1)]
+Radius = Annotated[float, Field(gt=0)]
 
 
 class _Section(BaseModel):
@@ -75,24 +86,48 @@ class PrepareParams(_Section):
 
 
 class TrainSomParams(_Section):
-    """The map."""
+    """The map: arguments of SelfOrganizingMap, with its defaults, and how many segments it has."""
 
     n_rows: Annotated[int, Field(ge=1, le=1000)]
     n_columns: Annotated[int, Field(ge=1, le=1000)]
+    topology: Literal["rectangular", "hexagonal"] = "rectangular"
+    boundary: Literal["planar", "toroidal"] = "planar"
+    neighborhood: Literal["gaussian", "bubble", "mexican_hat", "triangle"] = "gaussian"
+    training: Literal["batch", "online"] = "batch"
+    init: Literal["pca", "random", "sample"] = "pca"
+    metric: Literal["euclidean", "cosine", "manhattan", "chebyshev"] = "euclidean"
     max_iter: Annotated[int, Field(ge=1)]
-    radius: Annotated[
-        tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]], Field(strict=False)
-    ]
+    radius: Annotated[tuple[Radius, Radius] | None, Field(strict=False)] = None
+    radius_decay: Literal["linear", "exponential", "inverse"] = "linear"
+    early_stopping: bool = False
     n_segments: Annotated[int, Field(ge=1)]
     random_state: Seed
 
-    @model_validator(mode="after")
-    def _settings_agree(self) -> Self:
-        if self.radius[0] < self.radius[1]:
+    @field_validator("boundary")
+    @classmethod
+    def _rows_alternate(cls, boundary: str, info: ValidationInfo) -> str:
+        n_rows, is_hexagonal = info.data.get("n_rows", 0), info.data.get("topology") == "hexagonal"
+        if boundary == "toroidal" and is_hexagonal and n_rows % 2:
+            raise ValueError(
+                "on a hexagonal torus rows alternate, so n_rows must be even: "
+                f"{n_rows - 1} or {n_rows + 1}, not {n_rows}"
+            )
+        return boundary
+
+    @field_validator("radius")
+    @classmethod
+    def _radius_shrinks(cls, radius: tuple[float, float] | None) -> tuple[float, float] | None:
+        if radius and radius[0] < radius[1]:
             raise ValueError("radius must not grow: its first value must be >= its last")
-        if self.n_segments > self.n_rows * self.n_columns:
-            raise ValueError("n_segments must be at most n_rows * n_columns")
-        return self
+        return radius
+
+    @field_validator("n_segments")
+    @classmethod
+    def _segments_have_units(cls, n_segments: int, info: ValidationInfo) -> int:
+        n_units = info.data.get("n_rows", inf) * info.data.get("n_columns", inf)
+        if n_segments > n_units:
+            raise ValueError(f"n_segments must be at most n_rows * n_columns, {n_units}")
+        return n_segments
 
 
 class TrainMixtureParams(_Section):
@@ -192,6 +227,10 @@ def _explained(path: Path, document: CommentedMap, error: ValidationError) -> Pa
         near = get_close_matches(str(location[-1]), known, n=1, cutoff=0.0)
         hint = f"did you mean `{near[0]}`? valid keys: {', '.join(known)}"
         return ParamsError(f"{path}:{line}: {key}", "unknown key", found=location[-1], hint=hint)
+    if first["type"] == "missing" and isinstance(location[-1], int):  # of a list
+        place = f"{path}:{line}: {'.'.join(map(str, location[:-1]))}"
+        rule, hint = f"it must have {location[-1] + 1} values", "add what is missing"
+        return ParamsError(place, rule, found=f"{location[-1]}", hint=hint)
     if first["type"] == "missing":
         hint = f"add `{location[-1]}:` there"
         return ParamsError(
@@ -200,9 +239,12 @@ def _explained(path: Path, document: CommentedMap, error: ValidationError) -> Pa
     rule = first["msg"].removeprefix("Value error, ")
     rule = rule[0].lower() + rule[1:]
     found = repr(_plain(first["input"]))
-    return ParamsError(
-        f"{path}:{line}: {key}", rule, found=found, hint=f"change `{key}` and run again"
-    )
+    hint = f"change `{key}` and run again"
+    if first["type"] == "literal_error":
+        valid = re.findall("'(.*?)'", first["ctx"]["expected"])
+        near = get_close_matches(str(first["input"]), valid, n=1, cutoff=0.0)
+        hint = f"did you mean `{near[0]}`? {hint}"
+    return ParamsError(f"{path}:{line}: {key}", rule, found=found, hint=hint)
 
 
 def _line(document: CommentedMap, location: tuple[Any, ...]) -> int:

@@ -502,7 +502,23 @@ SETTINGS = Case(
             "tol: 0.001", "tol: .nan", "train_mixture.tol", "finite", "nan", "change"
         ),
         "settings that contradict": refused_params(
-            "n_segments: 2", "n_segments: 99", "train_som", "at most", "99", "change"
+            "n_segments: 2", "n_segments: 99", "train_som.n_segments", "at most", "99", "change"
+        ),
+        "a torus whose rows do not fit": refused_params(
+            "n_rows: 4\n",
+            "n_rows: 3\n  topology: hexagonal\n  boundary: toroidal\n",
+            ":20: train_som.boundary",
+            "n_rows must be even: 2 or 4",
+            "'toroidal'",
+            "change",
+        ),
+        "an unknown topology": refused_params(
+            "n_rows: 4\n",
+            "n_rows: 4\n  topology: hexagon\n",
+            ":19: train_som.topology",
+            "'rectangular' or 'hexagonal'",
+            "'hexagon'",
+            "`hexagonal`?",
         ),
         "an unknown choice": refused_params(
             "delay: drop", "delay: mean", "prepare.columns.delay", "'drop'", "'mean'", "change"

@@ -61,6 +61,15 @@ def test_the_end_of_a_row_is_no_neighbor_of_the_next_row():
     assert topographic_error(np.array([[0.4]]), codebook, 2, 3) == 1.0
 
 
+def test_the_two_nearest_units_are_those_of_the_metric():
+    """By direction the sample lies between units that are far apart, by distance it does not."""
+    codebook = np.array([[10.0, 10.0], [1.0, 0.0], [9.0, 9.5]])
+    X = np.array([[1.0, 1.0]])
+
+    assert topographic_error(X, codebook, 1, 3) == 0.0
+    assert topographic_error(X, codebook, 1, 3, metric="cosine") == 1.0
+
+
 def test_a_single_unit_keeps_all_neighborhoods():
     """Where there is no second unit there is no error."""
     assert topographic_error(np.array([[0.4]]), np.array([[1.0]]), 1, 1) == 0.0

@@ -2,15 +2,18 @@
 
 import base64
 import hashlib
+import json
 import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from modemap.estimators.umatrix import neighbor_distances
 from modemap.reporting import story as told
 from modemap.reporting.page import render_data_docs, render_report
-from tests.pages import read_page
+from tests.drawings import polygons
+from tests.pages import Page, read_page
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -225,3 +228,105 @@ def test_maps_of_any_size_are_drawn(story, models, shape):
 
     assert len(html) < 400_000
     assert ("4 × 4 units" in read_page(html).text) == (shape == (200, 100))
+
+
+SEAMS = "left and right edge, and top and bottom edge, meet"
+CODEBOOK = np.array([[0.0], [1.0], [3.0], [7.0], [15.0], [31.0]])  # of 3 x 2 units
+U_MATRIX = {  # mean distances to the neighbours, by hand
+    (False, False): [2, 3.5, 6.333333, 11.333333, 14, 20],
+    (True, False): [2, 3, 9.8, 11.333333, 14, 22.666667],
+    (False, True): [6.333333, 12.333333, 6.333333, 11.333333, 14.333333, 23.333333],
+}
+
+
+def page_of(story, picture) -> Page:
+    """Read the report with this map."""
+    return read_page(render_report(replace(story, models=replace(story.models, map=picture))))
+
+
+def page_of_a_known_map(story, is_hexagonal, is_toroidal) -> Page:
+    """Read the report of a map of 3 x 2 units in two segments."""
+    grid = {
+        "topology": "hexagonal" if is_hexagonal else "rectangular",
+        "boundary": "toroidal" if is_toroidal else "planar",
+    }
+    picture = told.MapPicture(
+        distances=neighbor_distances(CODEBOOK, 3, 2, **grid),
+        hits=np.array([[1, 2], [0, 4], [5, 6]]),
+        segments=np.array([[0, 0], [0, 1], [1, 1]]),
+        planes={"delay": CODEBOOK.reshape(3, 2), "distance": -CODEBOOK.reshape(3, 2)},
+        is_hexagonal=is_hexagonal,
+        is_toroidal=is_toroidal,
+    )
+    return page_of(story, picture)
+
+
+def drawn(page: Page) -> list[list[tuple[str, dict[str, str]]]]:
+    """Return the elements of each map of the page."""
+    maps = []
+    for tag, attributes in page.elements:
+        if tag == "svg":
+            maps.append([])
+        if maps and tag in ("svg", "g", "path", "text"):
+            maps[-1].append((tag, attributes))
+    return [elements for elements in maps if elements[0][1]["class"] == "map"]
+
+
+@pytest.mark.parametrize(("is_hexagonal", "is_toroidal"), U_MATRIX)
+def test_the_maps_are_drawn_as_their_grid_is(story, is_hexagonal, is_toroidal):
+    """U-matrix, hits and planes: a polygon for each unit, squares or hexagons."""
+    page = page_of_a_known_map(story, is_hexagonal, is_toroidal)
+
+    u_matrix, hit_map, *planes = drawn(page)
+    assert len(planes) == 2
+    for elements in (u_matrix, *planes):
+        paths = [a["d"] for tag, a in elements if tag == "path" and a["class"].startswith("q")]
+        found = [corners for path in paths for corners in polygons(path)]
+        widths = [np.ptp(corners[:, 0]) for corners in found]
+        assert {len(corners) for corners in found} == {6 if is_hexagonal else 4}
+        assert sum(widths) == (2 * 6 if is_hexagonal else 6)
+    hits = [a["d"] for tag, a in hit_map if tag == "path" and re.match(r"s\d", a["class"])]
+    assert sum(len(polygons(path)) for path in hits) == 5
+    assert ("Every hexagon is a unit" in page.text) == is_hexagonal
+    assert ("the six around it" in page.text) == is_hexagonal
+
+
+@pytest.mark.parametrize(("is_hexagonal", "is_toroidal"), U_MATRIX)
+def test_the_u_matrix_is_of_true_neighbours(story, is_hexagonal, is_toroidal):
+    """Four beside, six around, or those beyond the edge: the page has their mean distances."""
+    page = page_of_a_known_map(story, is_hexagonal, is_toroidal)
+
+    units = json.loads(page.scripts[-2])
+    expected = U_MATRIX[is_hexagonal, is_toroidal]
+    np.testing.assert_allclose(units["distances"], expected, rtol=1e-5)
+    assert (units["isHexagonal"], units["isToroidal"]) == (is_hexagonal, is_toroidal)
+
+
+@pytest.mark.parametrize("is_hexagonal", [False, True])
+def test_the_seams_of_a_torus_are_marked_and_said(story, models, is_hexagonal):
+    """Every map has a dashed edge and says so to who cannot see it; a planar map has neither."""
+    grids = [{"is_hexagonal": is_hexagonal, "is_toroidal": joins} for joins in (True, False)]
+
+    joined, planar = (page_of(story, replace(models.map, **grid)) for grid in grids)
+
+    assert SEAMS in joined.text.lower()
+    assert SEAMS not in planar.text.lower()
+    for elements in drawn(joined):
+        assert SEAMS in elements[0][1]["aria-label"]
+        assert len([a for _, a in elements if a.get("class") == "seam"]) == 1
+    for elements in drawn(planar):
+        assert SEAMS not in elements[0][1]["aria-label"]
+        assert not [a for _, a in elements if a.get("class") == "seam"]
+
+
+def test_hexagons_beyond_counting_are_drawn_together(story):
+    """A cell of several units is square, and the page says what it stands for."""
+    shape = (128, 100)
+    picture = told.MapPicture(
+        np.ones(shape), np.ones(shape, int), np.zeros(shape, int), {}, is_hexagonal=True
+    )
+
+    page = page_of(story, picture)
+
+    assert "2 × 2 units, which are hexagons" in page.text
+    assert "Every cell is" in page.text

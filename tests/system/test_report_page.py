@@ -3,6 +3,8 @@
 import base64
 import json
 import os
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from modemap.reporting.page import render_report
 from tests.chromium import open_chromium
 
 pytestmark = pytest.mark.system
@@ -143,6 +146,62 @@ def test_a_unit_is_read_in_all_maps_at_once(report):
     assert by_key.startswith("unit 17 (row 1, column 1) · segment ")
     assert "dep_delay" in by_key
     assert reader.text.startswith("unit 136 (row 8, column 8)")
+
+
+@pytest.fixture
+def hexagons(browser, story, tmp_path):
+    """Open the report of a hexagonal torus of 2 x 3 units."""
+    picture = replace(story.models.map, is_hexagonal=True, is_toroidal=True)
+    page = tmp_path / "hexagons.html"
+    page.write_text(render_report(replace(story, models=replace(story.models, map=picture))))
+    browser.get(page.as_uri())
+    return browser
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "unit"),
+    [
+        (2.5, 0.6, "unit 2 (row 0, column 2)"),
+        (3.0, 1.4, "unit 5 (row 1, column 2)"),
+        (0.5, 1.1, "unit 0 (row 0, column 0)"),  # the corner that it pushes into the next row
+        (0.1, 1.6, "unit 3 (row 1, column 0)"),  # left of the row, which is shifted
+    ],
+)
+def test_the_pointer_reads_the_hexagon_under_it(hexagons, x, y, unit):
+    """Wherever the pointer is, the unit whose middle is the nearest is read and framed."""
+    svg = hexagons.find_element(By.CSS_SELECTOR, "svg.map")
+    hexagons.execute_script("arguments[0].scrollIntoView({block: 'center'})", svg)
+
+    hexagons.execute_script(POINT, svg, x, y)
+
+    assert hexagons.find_element(By.ID, "reader").text.startswith(unit)
+    column, row = int(unit[-2]), int(unit.split("row ")[1][0])
+    moved = svg.find_element(By.CSS_SELECTOR, ".cursor").get_attribute("transform")
+    to = [float(number) for number in re.findall(r"[\d.]+", moved)]
+    assert to == pytest.approx([column + (1 if row else 0.5), row * 3**0.5 / 2 + 3**-0.5])
+
+
+POINT = """
+const [svg, x, y] = arguments;
+const at = new DOMPoint(x, y).matrixTransform(svg.getScreenCTM());
+const where = {clientX: at.x, clientY: at.y, bubbles: true};
+svg.dispatchEvent(new PointerEvent('pointermove', where));
+"""
+
+
+def test_arrow_keys_go_round_a_torus(hexagons):
+    """Beyond an edge lies the opposite one; nothing overflows and everything has a name."""
+    maps = hexagons.find_element(By.ID, "maps")
+
+    maps.send_keys(Keys.ARROW_UP, Keys.ARROW_LEFT)
+
+    assert hexagons.find_element(By.ID, "reader").text.startswith("unit 5 (row 1, column 2)")
+    assert hexagons.get_log("browser") == []
+    faint = [where for contrast, where in hexagons.execute_script(CONTRASTS) if contrast < ENOUGH]
+    assert faint == []
+    for picture in hexagons.find_elements(By.CSS_SELECTOR, "svg.map"):
+        assert "left and right edge" in picture.get_attribute("aria-label")
+        assert picture.find_element(By.CSS_SELECTOR, ".seam").is_displayed()
 
 
 def test_what_a_column_is_called_cannot_run(browser, promoted, tmp_path):

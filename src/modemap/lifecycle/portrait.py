@@ -61,12 +61,19 @@ def portray(prepared: Path, release: Release) -> Models:
     shape = (release.som.n_rows_, release.som.n_columns_)
     raw = release.preparation.inverse_transform(release.som.codebook_)
     picture = MapPicture(
-        distances=neighbor_distances(release.som.codebook_, *shape),
+        distances=neighbor_distances(
+            release.som.codebook_,
+            *shape,
+            topology=release.som.topology,
+            boundary=release.som.boundary,
+        ),
         hits=survey.hits.reshape(shape),
         segments=release.segments.reshape(shape),
         planes={
             name: plane.reshape(shape) for name, plane in zip(release.columns, raw.T, strict=True)
         },
+        is_hexagonal=release.som.topology == "hexagonal",
+        is_toroidal=release.som.boundary == "toroidal",
     )
     train = survey.X[survey.is_train]
     return Models(

@@ -65,6 +65,7 @@ def topographic_error(
     topology: str = "rectangular",
     boundary: str = "planar",
     n_neighbors: int = 8,
+    metric: str = "euclidean",
 ) -> float:
     """Share of samples whose two nearest units are not neighbours on the grid.
 
@@ -83,6 +84,8 @@ def topographic_error(
     n_neighbors : {4, 8}, default=8
         Neighbours of a unit on a rectangular grid, 8 with the diagonal ones; 6 on a hexagonal one
         whatever this says.
+    metric : {"euclidean", "cosine", "manhattan", "chebyshev"}, default="euclidean"
+        By which units are nearest.
 
     Returns
     -------
@@ -110,7 +113,7 @@ def topographic_error(
     grid = checked_grid(codebook, n_rows, n_columns, topology, boundary)
     if len(codebook) == 1:
         return 0.0
-    first, second = two_nearest_units(X, codebook)
+    first, second = two_nearest_units(X, codebook, metric=metric)
     return float((~grid.are_neighbors(first, second, n_neighbors)).mean())
 
 

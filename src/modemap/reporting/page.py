@@ -158,16 +158,31 @@ def _reign(standing: Standing) -> str:
 def _drawn(models: Models) -> dict[str, Any]:
     picture, side = maps.coarsened(models.map)
     n_rows, n_columns = picture.hits.shape
+    is_hexagonal = picture.is_hexagonal
+    cells = maps.cells_of(picture)
+    seam = maps.seam(picture) if picture.is_toroidal else []
     return {
         "rows": n_rows,
         "columns": n_columns,
         "side": side,
+        "frame": {
+            "view": maps.view(picture),
+            "outline": maps.outline(cells),
+            "seam": "".join(seam),
+            "n_sides": len(seam),  # the unit of its dashes
+        },
+        "is_hexagonal": is_hexagonal,
+        "lattice": maps.LATTICE if is_hexagonal else "",
         "most": int(models.map.hits.max()),
-        "distances": maps.ridges(picture.distances),
-        "planes": [(name, maps.plane(values)) for name, values in picture.planes.items()],
-        "borders": maps.borders(picture.segments),
-        "squares": maps.squares(picture.hits, picture.segments),
-        "labels": maps.labels(picture.segments),
+        "distances": maps.ridges(picture.distances, is_hexagonal=is_hexagonal),
+        "planes": [
+            (name, maps.plane(values, is_hexagonal=is_hexagonal))
+            for name, values in picture.planes.items()
+        ],
+        "borders": maps.borders(picture),
+        "ground": maps.ground(cells),
+        "hits": maps.hits(picture),
+        "labels": maps.labels(picture),
         "letters": max(n_rows, n_columns) / 16,
         "units": _units(models) if side == 1 else None,
     }
@@ -179,6 +194,8 @@ def _units(models: Models) -> dict[str, Any]:
     return {
         "rows": picture.hits.shape[0],
         "columns": picture.hits.shape[1],
+        "isHexagonal": picture.is_hexagonal,
+        "isToroidal": picture.is_toroidal,
         "names": list(picture.planes),
         "hits": picture.hits.ravel().tolist(),
         "segments": picture.segments.ravel().tolist(),

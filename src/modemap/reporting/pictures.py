@@ -7,8 +7,12 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from numpy.typing import NDArray
+
+from modemap.reporting.cells import Cells
 
 __all__ = ["draw_calibration", "draw_component_planes", "draw_curves", "draw_map", "draw_modes"]
 
@@ -35,18 +39,40 @@ def draw_map(path: Path, planes: Mapping[str, FloatArray]) -> None:
 
 
 def draw_component_planes(
-    path: Path, planes: Mapping[str, FloatArray], n_columns: int = COLUMNS_PER_ROW
+    path: Path,
+    planes: Mapping[str, FloatArray],
+    n_columns: int = COLUMNS_PER_ROW,
+    *,
+    is_hexagonal: bool = False,
 ) -> None:
     """Draw one map for each column: its value in the codebook, shape (n_rows, n_columns)."""
+    draw = _hexagons if is_hexagonal else _squares
     with _panels(path, -(-len(planes) // n_columns), n_columns) as panels:
         for axes, (name, plane) in zip(panels, planes.items(), strict=False):
-            image = axes.imshow(plane, cmap="viridis", interpolation="nearest")
+            image = draw(axes, plane)
             axes.set_title(name)
             axes.set_xticks([])
             axes.set_yticks([])
             axes.figure.colorbar(image, ax=axes, fraction=0.046)
         for axes in panels[len(planes) :]:
             axes.set_axis_off()
+
+
+def _squares(axes: Axes, plane: FloatArray) -> AxesImage:
+    return axes.imshow(plane, cmap="viridis", interpolation="nearest")
+
+
+def _hexagons(axes: Axes, plane: FloatArray) -> PolyCollection:
+    n_rows, n_columns = plane.shape
+    cells = Cells(n_rows, n_columns, is_hexagonal=True)
+    corners = cells.middles.reshape(-1, 1, 2) + np.array(cells.corners)
+    hexagons = PolyCollection(
+        list(corners), array=plane.ravel(), cmap="viridis", edgecolors="face", linewidths=0.6
+    )
+    axes.add_collection(hexagons)
+    width, height = cells.size
+    axes.set(xlim=(0, width), ylim=(height, 0), aspect="equal")
+    return hexagons
 
 
 def draw_modes(path: Path, columns: Mapping[str, tuple[FloatArray, FloatArray]]) -> None:

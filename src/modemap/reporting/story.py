@@ -91,6 +91,8 @@ class MapPicture:
     hits: IntArray  # rows
     segments: IntArray
     planes: Mapping[str, FloatArray]  # column -> its value, in its own unit
+    is_hexagonal: bool = False  # every second row lies half a unit to the right
+    is_toroidal: bool = False  # opposite edges meet
 
 
 @dataclass(frozen=True)

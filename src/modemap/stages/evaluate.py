@@ -25,7 +25,7 @@ from modemap.release import Release, load_release, write_golden, write_manifest
 from modemap.reporting.pictures import draw_calibration
 from modemap.stages.entry import run_stage
 from modemap.stages.progress import track
-from modemap.stages.train_som import new_map
+from modemap.stages.train_som import grid_of, new_map
 
 __all__ = ["assemble", "evaluate", "score_rows"]
 
@@ -46,9 +46,9 @@ def assemble(prepared: Path, som: Path, mixture: Path, release: Path, params: Pa
             _copy(part, folder)
         with _told_of(parts):
             write_golden(folder)
-        write_manifest(
-            folder, columns=columns, params=params.model_dump(include=MODEL_PARAMS, mode="json")
-        )
+        # Without defaults: whether they are written into params.yaml changes no release.
+        written = params.model_dump(include=MODEL_PARAMS, mode="json", exclude_defaults=True)
+        write_manifest(folder, columns=columns, params=written)
     return load_release(release)
 
 
@@ -88,14 +88,15 @@ def evaluate(  # the paths of dvc.yaml
         for name, values in zip(release.columns, transforms.T, strict=True)
     }
     n_units = len(release.som.codebook_)
-    shape = (params.train_som.n_rows, params.train_som.n_columns)
     scaled = release.preparation.transform(rows)
     numbers: dict[str, object] = {
         "release_digest": release.digest,
         "n_rows": len(rows),
         "n_units": n_units,
         "quantization_error": release.quantization_error(rows),
-        "topographic_error": topographic_error(scaled, release.som.codebook_, *shape),
+        "topographic_error": topographic_error(
+            scaled, release.som.codebook_, **grid_of(release.som), metric=release.som.metric
+        ),
         "dead_unit_share": dead_unit_share(scores.units, n_units),
         "stability": stability(release, train, rows, params),
         "log_likelihood": float(np.mean(scores.log_likelihood)),
@@ -117,14 +118,13 @@ def stability(release: Release, train: FloatArray, rows: FloatArray, params: Par
     segments depend on which rows happened to be seen.
     """
     train, rows = (release.preparation.transform(part) for part in (train, rows))
-    shape = (params.train_som.n_rows, params.train_som.n_columns)
-    labels = []
+    labels, n_segments = [], params.train_som.n_segments
     n_seeds = params.evaluate.n_seeds
     for seed in track(range(n_seeds), "maps of other seeds", n_seeds):
         rng = np.random.default_rng([params.train_som.random_state, seed])
         drawn = train[rng.integers(len(train), size=len(train))]
         som = new_map(params.train_som, random_state=seed).fit(drawn)
-        segments = segment_units(som.codebook_, *shape, params.train_som.n_segments)
+        segments = segment_units(som.codebook_, n_segments=n_segments, **grid_of(som))
         labels.append(segments[som.predict(rows)])
     return float(min(adjusted_rand_score(a, b) for a, b in combinations(labels, 2)))
 

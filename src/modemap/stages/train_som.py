@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,21 +20,27 @@ from modemap.stages.entry import run_stage
 from modemap.stages.measure import measured
 from modemap.stages.record import Trained, record_run
 
-__all__ = ["new_map", "train_som"]
-
+__all__ = ["grid_of", "new_map", "train_som"]
 
 N_EXAMPLES = 5  # rows that a person can try the logged model on
 
 
 def new_map(params: TrainSomParams, random_state: int | None = None) -> SelfOrganizingMap:
     """Return an unfitted map as ``params`` describe it, with another seed if one is given."""
-    return SelfOrganizingMap(
-        params.n_rows,
-        params.n_columns,
-        max_iter=params.max_iter,
-        radius=params.radius,
-        random_state=params.random_state if random_state is None else random_state,
-    )
+    arguments = params.model_dump(exclude={"n_segments"})
+    if random_state is not None:
+        arguments["random_state"] = random_state
+    return SelfOrganizingMap(**arguments)
+
+
+def grid_of(som: SelfOrganizingMap) -> dict[str, Any]:
+    """Return the grid of a fitted map as arguments of what looks at neighbours."""
+    return {
+        "n_rows": som.n_rows_,
+        "n_columns": som.n_columns_,
+        "topology": som.topology,
+        "boundary": som.boundary,
+    }
 
 
 def train_som(
@@ -41,7 +48,8 @@ def train_som(
 ) -> Trained:
     """Fit a map on the training rows of ``prepared``; write ``model``, ``metrics`` and ``plots``.
 
-    The metrics are those of the validation rows, in the units of the training rows' scale.
+    The metrics are those of the validation rows, in the units of the training rows' scale. The
+    quantization error is Euclid's distance whatever the map's metric, so that maps compare.
     """
     started = time.time()
     preparation = Preparation.load(prepared / "preparation.npz")
@@ -51,13 +59,13 @@ def train_som(
     with measured(held_out) as cost:
         som = new_map(params).fit(rows)
     cost.time_call(som.predict)
-    shape = (params.n_rows, params.n_columns)
-    segments = segment_units(som.codebook_, *shape, params.n_segments)
+    grid = grid_of(som)
+    segments = segment_units(som.codebook_, n_segments=params.n_segments, **grid)
     numbers = {
         "n_rows": len(rows),
         "n_units": len(som.codebook_),
         "quantization_error": quantization_error(held_out, som.codebook_),
-        "topographic_error": topographic_error(held_out, som.codebook_, *shape),
+        "topographic_error": topographic_error(held_out, som.codebook_, **grid, metric=som.metric),
         "dead_unit_share": dead_unit_share(som.predict(rows), len(som.codebook_)),
     }
     with staged_directory(model) as folder:
@@ -79,15 +87,19 @@ def _draw(
     draw_curves(
         folder / "history.png", {"quantization error": som.history_["quantization_error"]}, "epoch"
     )
+    is_hexagonal = som.topology == "hexagonal"
     planes = {"rows per unit": som.unit_counts_, "segment": segments}
     draw_component_planes(
         folder / "hits.png",
         {name: plane.reshape(shape).astype(float) for name, plane in planes.items()},
+        is_hexagonal=is_hexagonal,
     )
     raw = preparation.inverse_transform(som.codebook_)
     columns = zip(preparation.columns, raw.T, strict=True)
     draw_component_planes(
-        folder / "planes.png", {name: values.reshape(shape) for name, values in columns}
+        folder / "planes.png",
+        {name: values.reshape(shape) for name, values in columns},
+        is_hexagonal=is_hexagonal,
     )
 
 

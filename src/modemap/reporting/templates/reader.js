@@ -1,18 +1,21 @@
 (() => {
-  const { rows, columns, names, hits, segments, distances, planes } = JSON.parse(
-    document.getElementById("units").textContent,
-  );
+  const { rows, columns, isHexagonal, isToroidal, names, hits, segments, distances, planes } =
+    JSON.parse(document.getElementById("units").textContent);
   const group = document.getElementById("maps");
   const reader = document.getElementById("reader");
   const cursors = [...group.querySelectorAll(".cursor")];
   const digits = new Intl.NumberFormat("en", { maximumSignificantDigits: 4 });
+  const height = isHexagonal ? Math.sqrt(3) / 2 : 1;
+  const top = isHexagonal ? 1 / Math.sqrt(3) : 0.5;
   let at = { row: 0, column: 0 };
 
-  const show = (row, column) => {
+  const left = (row) => (isHexagonal && row % 2 ? 1 : 0.5);
+  const clamp = (value, length) => Math.min(Math.max(value, 0), length - 1);
+
+  const show = ({ row, column }) => {
     at = { row, column };
     for (const cursor of cursors) {
-      cursor.setAttribute("x", column);
-      cursor.setAttribute("y", row);
+      cursor.setAttribute("transform", `translate(${column + left(row)} ${row * height + top})`);
     }
     group.classList.add("reading");
     const unit = row * columns + column;
@@ -26,24 +29,32 @@
     ].join(" · ");
   };
 
-  const clamp = (value, length) => Math.min(Math.max(value, 0), length - 1);
+  // The unit whose middle is the nearest, among the rows at that height.
+  const unitAt = ({ x, y }) => {
+    const about = Math.round((y - top) / height);
+    const near = [about - 1, about, about + 1].map((r) => {
+      const row = clamp(r, rows);
+      const column = clamp(Math.round(x - left(row)), columns);
+      return { row, column, away: Math.hypot(x - column - left(row), y - row * height - top) };
+    });
+    return near.reduce((best, unit) => (unit.away < best.away ? unit : best));
+  };
 
   group.addEventListener("pointermove", (event) => {
     const map = event.target.closest("svg.map");
     if (!map) return;
-    const box = map.getBoundingClientRect();
-    show(
-      clamp(Math.floor(((event.clientY - box.top) / box.height) * rows), rows),
-      clamp(Math.floor(((event.clientX - box.left) / box.width) * columns), columns),
-    );
+    const toPlane = map.getScreenCTM().inverse();
+    show(unitAt(new DOMPoint(event.clientX, event.clientY).matrixTransform(toPlane)));
   });
 
   const steps = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+  const moved = (from, step, length) =>
+    isToroidal ? (from + step + length) % length : clamp(from + step, length);
   group.addEventListener("keydown", (event) => {
     const step = steps[event.key];
     if (!step) return;
     event.preventDefault();
-    show(clamp(at.row + step[0], rows), clamp(at.column + step[1], columns));
+    show({ row: moved(at.row, step[0], rows), column: moved(at.column, step[1], columns) });
   });
 
   const leave = () => {
