@@ -35,7 +35,10 @@ def histograms(
                 edges=own,
                 counts=counts,
                 expected=len(x) * np.diff(shares[: len(own), j]),
-                modes=sorted((Mode(**mode) for mode in modes), key=lambda mode: mode.mean),
+                modes=sorted(
+                    (Mode(mode["weight"], mode["mean"], mode["std"]) for mode in modes),
+                    key=lambda mode: mode.mean,
+                ),
                 below=int(np.sum(x < own[0])),
                 above=int(np.sum(x > own[-1])),
                 low=float(x.min()),
