@@ -14,24 +14,9 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from modemap.kernels import registers as r
 from modemap.kernels.compilation import jit
-from modemap.kernels.lanes import (
-    BLOCK,
-    DOUBLE,
-    LANES,
-    WORD,
-    address,
-    constant,
-    each_group,
-    larger,
-    load,
-    logarithm,
-    multiply_add,
-    pointers,
-    shares,
-    splat,
-    store,
-)
+from modemap.kernels.shares import BLOCK, each_group, logarithm, shares
 
 __all__ = ["add_statistics", "lanes_of", "row_scores"]
 
@@ -41,7 +26,7 @@ TWO_GROUPS = 8  # features up to which two groups of rows fit the registers
 
 def lanes_of(n_features: int) -> int:
     """Return the lanes that the moments of so many features take."""
-    return NARROW if n_features <= NARROW else LANES
+    return NARROW if n_features <= NARROW else r.DOUBLE_LANES
 
 
 @intrinsic
@@ -53,27 +38,35 @@ def _densities(typing: Any, xt: Any, dims: Any, coefficients: Any, scores: Any, 
     n_features = len(dims)
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        xt, coef, scores, top = pointers(context, builder, signature, args, 0, 2, 3, 4)
+        xt, coef, scores, top = r.pointers(context, builder, signature, args, 0, 2, 3, 4)
         groups = range(2 if n_features <= TWO_GROUPS else 1)
         with each_group(builder, len(groups)) as (_, row):
             x = [
-                [load(builder, address(builder, xt, i * BLOCK + g * LANES, row)) for g in groups]
+                [
+                    r.load(builder, xt, i * BLOCK + g * r.DOUBLE_LANES, row, vector=r.doubles)
+                    for g in groups
+                ]
                 for i in range(n_features)
             ]
-            squares, place = [constant(0.0)] * len(groups), 1
+            squares, place = [r.constant(0.0, r.doubles)] * len(groups), 1
             for j in range(n_features):
-                y = [splat(builder, builder.load(address(builder, coef, place)))] * len(groups)
+                y = [
+                    r.splat(builder, builder.load(r.address(builder, coef, place)), r.doubles)
+                ] * len(groups)
                 for i in range(j + 1):
-                    p = splat(builder, builder.load(address(builder, coef, place + 1 + i)))
-                    y = [multiply_add(builder, x[i][g], p, y[g]) for g in groups]
-                squares = [multiply_add(builder, y[g], y[g], squares[g]) for g in groups]
+                    p = r.splat(
+                        builder, builder.load(r.address(builder, coef, place + 1 + i)), r.doubles
+                    )
+                    y = [r.fma(builder, x[i][g], p, y[g]) for g in groups]
+                squares = [r.fma(builder, y[g], y[g], squares[g]) for g in groups]
                 place += j + 2
-            peak = splat(builder, builder.load(coef))
+            peak = r.splat(builder, builder.load(coef), r.doubles)
             for g in groups:
-                score = multiply_add(builder, squares[g], constant(-0.5), peak)
-                store(builder, score, address(builder, scores, g * LANES, row))
-                highest = address(builder, top, g * LANES, row)
-                store(builder, larger(builder, score, load(builder, highest)), highest)
+                score = r.fma(builder, squares[g], r.constant(-0.5, r.doubles), peak)
+                r.store(builder, score, scores, g * r.DOUBLE_LANES, row)
+                highest = r.address(builder, top, g * r.DOUBLE_LANES, row)
+                raised = r.maximum(builder, score, r.load(builder, highest, vector=r.doubles))
+                r.store(builder, raised, highest)
         return context.get_dummy_value()
 
     del typing
@@ -88,13 +81,13 @@ def _add_moments(
     n_features = len(dims)
     lanes = lanes_of(n_features)
     n_parts = -(-n_features // lanes)
-    vector = ir.VectorType(DOUBLE, lanes)
+    vector = ir.VectorType(r.DOUBLE, lanes)
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        rows, shares, scale, mask, stats = pointers(
+        rows, shares, scale, mask, stats = r.pointers(
             context, builder, signature, args, 0, 2, 3, 4, 5
         )
-        count = cgutils.alloca_once(builder, DOUBLE)
+        count = cgutils.alloca_once(builder, r.DOUBLE)
         sums = [cgutils.alloca_once(builder, vector) for _ in range(n_parts)]
         pairs = [(i, part) for i in range(n_features) for part in range(i // lanes, n_parts)]
         scatter = {pair: cgutils.alloca_once(builder, vector) for pair in pairs}
@@ -105,42 +98,42 @@ def _add_moments(
         ]
         builder.store(builder.load(stats), count)
         for total, place in places:
-            builder.store(load(builder, address(builder, stats, place), vector), total)
-        left = cgutils.alloca_once(builder, WORD)
+            builder.store(r.load(builder, stats, place, vector=vector), total)
+        left = cgutils.alloca_once(builder, r.INDEX)
         with each_group(builder) as (group, first):
-            bits = builder.load(address(builder, mask, group))
-            builder.store(builder.zext(bits, WORD), left)
+            bits = builder.load(r.address(builder, mask, group))
+            builder.store(builder.zext(bits, r.INDEX), left)
             head, body, end = (
                 builder.append_basic_block(name) for name in ("rows", "row", "rows_end")
             )
             builder.branch(head)
             builder.position_at_end(head)
-            any_left = builder.icmp_unsigned("!=", builder.load(left), ir.Constant(WORD, 0))
+            any_left = builder.icmp_unsigned("!=", builder.load(left), r.index(0))
             builder.cbranch(any_left, body, end)
             builder.position_at_end(body)
             bits = builder.load(left)
-            builder.store(builder.and_(bits, builder.sub(bits, ir.Constant(WORD, 1))), left)
+            builder.store(builder.and_(bits, builder.sub(bits, r.index(1))), left)
             row = builder.add(first, builder.cttz(bits, ir.Constant(ir.IntType(1), 1)))
-            weight = builder.load(address(builder, shares, row))
-            weight = builder.fmul(weight, builder.load(address(builder, scale, row)))
-            x = address(builder, rows, builder.mul(row, ir.Constant(WORD, n_parts * lanes)))
-            spread = splat(builder, weight, vector)
+            weight = builder.load(r.address(builder, shares, row))
+            weight = builder.fmul(weight, builder.load(r.address(builder, scale, row)))
+            x = r.address(builder, rows, builder.mul(row, r.index(n_parts * lanes)))
+            spread = r.splat(builder, weight, vector)
             weighted = [
-                builder.fmul(spread, load(builder, address(builder, x, part * lanes), vector))
+                builder.fmul(spread, r.load(builder, x, part * lanes, vector=vector))
                 for part in range(n_parts)
             ]
             builder.store(builder.fadd(builder.load(count), weight), count)
             for total, value in zip(sums, weighted, strict=True):
                 builder.store(builder.fadd(builder.load(total), value), total)
             for (i, part), total in scatter.items():
-                xi = splat(builder, builder.load(address(builder, x, i)), vector)
-                value = multiply_add(builder, xi, weighted[part], builder.load(total))
+                xi = r.splat(builder, builder.load(r.address(builder, x, i)), vector)
+                value = r.fma(builder, xi, weighted[part], builder.load(total))
                 builder.store(value, total)
             builder.branch(head)
             builder.position_at_end(end)
         builder.store(builder.load(count), stats)
         for total, place in places:
-            store(builder, builder.load(total), address(builder, stats, place))
+            r.store(builder, builder.load(total), stats, place)
         return context.get_dummy_value()
 
     del typing
@@ -162,7 +155,7 @@ def add_statistics(  # type: ignore[no-untyped-def]
     n_components, size = coefficients.shape[0], statistics.shape[1] // (d + 1)
     xt, rows = np.zeros((d, BLOCK)), np.zeros((BLOCK, size))
     scores = np.empty((n_components, BLOCK))
-    mask = np.empty((n_components, BLOCK // LANES), np.uint8)
+    mask = np.empty((n_components, BLOCK // r.DOUBLE_LANES), np.uint8)
     top, share_sums, products = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
     scale, ws = np.empty(BLOCK), np.ones(BLOCK)
     for start in range(0, n, BLOCK):

@@ -13,8 +13,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from modemap.kernels import registers as r
 from modemap.kernels.compilation import jit
-from modemap.kernels.lanes import WORD, pointers
 
 __all__ = ["BLOCK", "EXPONENT", "FREE", "GUARD", "count_cells", "insert_pages"]
 
@@ -33,8 +33,8 @@ def _add(typing: Any, cells: Any, place: Any, offset: Any) -> Any:
     """Count one row with this offset in a cell."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        (data,) = pointers(context, builder, signature, args, 0)
-        cell = builder.gep(data, [builder.shl(args[1], ir.Constant(WORD, 1))])
+        (data,) = r.pointers(context, builder, signature, args, 0)
+        cell = builder.gep(data, [builder.shl(args[1], r.index(1))])
         cell = builder.bitcast(cell, WIDE.as_pointer())
         one = ir.Constant(WIDE, 1 << SUM_BITS)
         row = builder.or_(builder.zext(args[2], WIDE), one)

@@ -9,42 +9,24 @@ mode wherever it is certain for a whole cell; the other rows are computed by the
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from modemap.kernels import registers as r
 from modemap.kernels.compilation import jit
-from modemap.kernels.lanes import (
-    BLOCK as ROWS,
-)
-from modemap.kernels.lanes import (
-    BYTE,
-    DOUBLE,
-    DOUBLES,
-    FLOAT,
-    LANES,
-    WORD,
-    WORDS,
-    address,
-    constant,
-    gather,
-    load,
-    pointers,
-    shares,
-    splat,
-    store,
-)
+from modemap.kernels.shares import BLOCK as ROWS
+from modemap.kernels.shares import shares
 
 __all__ = ["GROUP", "decode", "encode_argmax", "encode_sampled"]
 
+LANES = r.DOUBLE_LANES
 GROUP = 32  # rows that argmax works on at once: columns are padded to a multiple of it
 BLOCK = 8192
 MISSING = 255
 EDGE = 0.99
 EPSILON = 1e-6  # added to the share of each valid mode, as RDT and CTGAN do
 SLICES = 128
-BYTES, FLOATS = ir.VectorType(BYTE, LANES), ir.VectorType(FLOAT, LANES)
 
 
 @intrinsic
@@ -52,24 +34,24 @@ def _modes(typing: Any, x: Any, row: Any, cuts: Any, steps: Any, first: Any, mod
     """Write the modes of GROUP rows: ``first`` and the steps at the cuts that x has reached."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        x, cuts, steps, modes = pointers(context, builder, signature, args, 0, 2, 3, 5)
+        x, cuts, steps, modes = r.pointers(context, builder, signature, args, 0, 2, 3, 5)
         array = context.make_array(signature.args[2])(context, builder, args[2])
         (count,) = cgutils.unpack_tuple(builder, array.shape, 1)
-        places = [builder.add(args[1], ir.Constant(WORD, g)) for g in range(0, GROUP, LANES)]
-        values = [load(builder, address(builder, x, place)) for place in places]
-        sums = [cgutils.alloca_once(builder, WORDS) for _ in places]
+        places = [builder.add(args[1], r.index(g)) for g in range(0, GROUP, LANES)]
+        values = [r.load(builder, x, place, vector=r.doubles) for place in places]
+        sums = [cgutils.alloca_once(builder, r.indices) for _ in places]
         for total in sums:
-            builder.store(splat(builder, args[4], WORDS), total)
+            builder.store(r.splat(builder, args[4], r.indices), total)
         with cgutils.for_range(builder, count) as loop:
-            cut = splat(builder, builder.load(address(builder, cuts, loop.index)))
-            step = splat(builder, builder.load(address(builder, steps, loop.index)), WORDS)
+            cut = r.splat(builder, builder.load(r.address(builder, cuts, loop.index)), r.doubles)
+            step = r.splat(builder, builder.load(r.address(builder, steps, loop.index)), r.indices)
             for value, total in zip(values, sums, strict=True):
                 passed = builder.fcmp_ordered(">=", value, cut)
-                added = builder.select(passed, step, constant(0, WORDS))
+                added = builder.select(passed, step, r.constant(0, r.indices))
                 builder.store(builder.add(builder.load(total), added), total)
         for place, total in zip(places, sums, strict=True):
-            mode = builder.trunc(builder.load(total), BYTES)
-            store(builder, mode, address(builder, modes, place), align=1)
+            mode = builder.trunc(builder.load(total), r.bytes8)
+            r.store(builder, mode, modes, place)
         return context.get_dummy_value()
 
     del typing, row, first
@@ -79,11 +61,9 @@ def _modes(typing: Any, x: Any, row: Any, cuts: Any, steps: Any, first: Any, mod
 def _restored(builder: Any, value: Any, mean: Any, width: Any, scale: Any) -> Any:
     """Return what encoded values stand for, rounded to 1 / scale unless scale is 0."""
     x = builder.fadd(builder.fmul(value, width), mean)
-    kind = ir.FunctionType(DOUBLES, [DOUBLES])
-    rint = cgutils.get_or_insert_function(builder.module, kind, f"llvm.rint.v{LANES}f64")
-    rounded = builder.fdiv(builder.call(rint, [builder.fmul(x, scale)]), scale)
-    is_free = builder.fcmp_ordered("==", scale, constant(0.0))
-    return builder.select(is_free, x, rounded)
+    x_rounded = builder.fdiv(r.rounded(builder, builder.fmul(x, scale)), scale)
+    is_free = builder.fcmp_ordered("==", scale, r.constant(0.0, r.doubles))
+    return builder.select(is_free, x, x_rounded)
 
 
 @intrinsic
@@ -105,16 +85,16 @@ def _values(
     """
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        x, modes, means, inverses, widths, out = pointers(
+        x, modes, means, inverses, widths, out = r.pointers(
             context, builder, signature, args, 0, 2, 3, 4, 5, 7
         )
-        row, scale = args[1], splat(builder, args[6])
-        mode = builder.zext(load(builder, address(builder, modes, row), BYTES, 1), WORDS)
-        given = load(builder, address(builder, x, row))
-        mean = gather(builder, means, mode, DOUBLE, 8)
+        row, scale = args[1], r.splat(builder, args[6], r.doubles)
+        mode = builder.zext(r.load(builder, modes, row, vector=r.bytes8), r.indices)
+        given = r.load(builder, x, row, vector=r.doubles)
+        mean = r.gather(builder, means, mode)
         value = builder.fsub(given, mean)
-        value = builder.fmul(value, gather(builder, inverses, mode, DOUBLE, 8))
-        high, low = constant(EDGE), constant(-EDGE)
+        value = builder.fmul(value, r.gather(builder, inverses, mode))
+        high, low = r.constant(EDGE, r.doubles), r.constant(-EDGE, r.doubles)
         lost = builder.or_(
             builder.fcmp_unordered(">", value, high), builder.fcmp_unordered("<", value, low)
         )
@@ -122,14 +102,14 @@ def _values(
         value = builder.select(builder.fcmp_ordered("<", value, low), low, value)
         kept = value
         if signature.args[7].dtype == types.float32:
-            kept = builder.fptrunc(value, FLOATS)
-            value = builder.fpext(kept, DOUBLES)
-        store(builder, kept, address(builder, out, row), align=4)
-        width = gather(builder, widths, mode, DOUBLE, 8)
+            kept = builder.fptrunc(value, r.reals8)
+            value = builder.fpext(kept, r.doubles)
+        r.store(builder, kept, out, row)
+        width = r.gather(builder, widths, mode)
         differs = builder.fcmp_unordered("!=", _restored(builder, value, mean, width, scale), given)
-        is_rounded = builder.fcmp_ordered(">", scale, constant(0.0))
+        is_rounded = builder.fcmp_ordered(">", scale, r.constant(0.0, r.doubles))
         lost = builder.or_(lost, builder.and_(differs, is_rounded))
-        return builder.zext(builder.bitcast(lost, BYTE), WORD)
+        return builder.zext(builder.bitcast(lost, r.BYTE), r.INDEX)
 
     del typing, row, scale
     returned = types.int64(x, types.int64, modes, means, inverses, widths, types.float64, out)
@@ -143,17 +123,17 @@ def _originals(
     """Write what eight encoded rows stand for."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        values, modes, means, widths, out = pointers(
+        values, modes, means, widths, out = r.pointers(
             context, builder, signature, args, 0, 2, 3, 4, 6
         )
-        row, scale = args[1], splat(builder, args[5])
-        mode = builder.zext(load(builder, address(builder, modes, row), BYTES, 1), WORDS)
+        row, scale = args[1], r.splat(builder, args[5], r.doubles)
+        mode = builder.zext(r.load(builder, modes, row, vector=r.bytes8), r.indices)
         is_single = signature.args[0].dtype == types.float32
-        value = load(builder, address(builder, values, row), FLOATS if is_single else DOUBLES, 4)
-        value = builder.fpext(value, DOUBLES) if is_single else value
-        mean = gather(builder, means, mode, DOUBLE, 8)
-        width = gather(builder, widths, mode, DOUBLE, 8)
-        store(builder, _restored(builder, value, mean, width, scale), address(builder, out, row))
+        value = r.load(builder, values, row, vector=r.reals8 if is_single else r.doubles)
+        value = builder.fpext(value, r.doubles) if is_single else value
+        mean = r.gather(builder, means, mode)
+        width = r.gather(builder, widths, mode)
+        r.store(builder, _restored(builder, value, mean, width, scale), out, row)
         return context.get_dummy_value()
 
     del typing, row, scale

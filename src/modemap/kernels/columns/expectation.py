@@ -12,25 +12,9 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from modemap.kernels import registers as r
 from modemap.kernels.compilation import jit
-from modemap.kernels.lanes import (
-    BLOCK,
-    BYTE,
-    DOUBLE,
-    DOUBLES,
-    WORD,
-    address,
-    constant,
-    each_group,
-    larger,
-    load,
-    logarithm,
-    multiply_add,
-    pointers,
-    sorted_shares,
-    splat,
-    store,
-)
+from modemap.kernels.shares import BLOCK, each_group, logarithm, sorted_shares
 
 __all__ = ["expected_moments"]
 
@@ -40,16 +24,16 @@ def _scores(typing: Any, x: Any, peak: Any, mean: Any, half: Any, scores: Any, t
     """Write ``peak - half * (x - mean)^2`` of BLOCK points, and raise ``top`` to it."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        x, scores, top = pointers(context, builder, signature, args, 0, 4, 5)
-        peak, mean = (splat(builder, args[k]) for k in (1, 2))
-        minus_half = splat(builder, builder.fneg(args[3]))
+        x, scores, top = r.pointers(context, builder, signature, args, 0, 4, 5)
+        peak, mean = (r.splat(builder, args[k], r.doubles) for k in (1, 2))
+        minus_half = r.splat(builder, builder.fneg(args[3]), r.doubles)
         with each_group(builder) as (_, row):
-            distance = builder.fsub(load(builder, address(builder, x, row)), mean)
+            distance = builder.fsub(r.load(builder, x, row, vector=r.doubles), mean)
             score = builder.fmul(minus_half, distance)
-            score = multiply_add(builder, score, distance, peak)
-            store(builder, score, address(builder, scores, row))
-            place = address(builder, top, row)
-            store(builder, larger(builder, score, load(builder, place)), place)
+            score = r.fma(builder, score, distance, peak)
+            r.store(builder, score, scores, row)
+            raised = r.maximum(builder, score, r.load(builder, top, row, vector=r.doubles))
+            r.store(builder, raised, top, row)
         return context.get_dummy_value()
 
     del typing, peak, mean, half
@@ -64,31 +48,28 @@ def _add_moments(
     """Add count, first and second moment about ``center`` to column ``k`` of sums (3, K)."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        x, scale, shares, mask, sums = pointers(context, builder, signature, args, 0, 1, 2, 3, 5)
+        x, scale, shares, mask, sums = r.pointers(context, builder, signature, args, 0, 1, 2, 3, 5)
         array = context.make_array(signature.args[5])(context, builder, args[5])
         (_, width) = cgutils.unpack_tuple(builder, array.shape, 2)
-        center = splat(builder, args[4])
-        totals = [cgutils.alloca_once(builder, DOUBLES) for _ in range(3)]
+        center = r.splat(builder, args[4], r.doubles)
+        totals = [cgutils.alloca_once(builder, r.doubles) for _ in range(3)]
         for total in totals:
-            builder.store(constant(0.0), total)
+            builder.store(r.constant(0.0, r.doubles), total)
         with each_group(builder) as (group, row):
-            near = builder.load(address(builder, mask, group))
-            with builder.if_then(builder.icmp_unsigned("!=", near, ir.Constant(BYTE, 0))):
-                weight = load(builder, address(builder, shares, row))
-                weight = builder.fmul(weight, load(builder, address(builder, scale, row)))
-                distance = builder.fsub(load(builder, address(builder, x, row)), center)
+            near = builder.load(r.address(builder, mask, group))
+            with builder.if_then(builder.icmp_unsigned("!=", near, ir.Constant(r.BYTE, 0))):
+                weight = r.load(builder, shares, row, vector=r.doubles)
+                weight = builder.fmul(weight, r.load(builder, scale, row, vector=r.doubles))
+                distance = builder.fsub(r.load(builder, x, row, vector=r.doubles), center)
                 first = builder.fmul(weight, distance)
                 second = builder.fmul(first, distance)
                 for total, value in zip(totals, (weight, first, second), strict=True):
                     builder.store(builder.fadd(builder.load(total), value), total)
-        kind = ir.FunctionType(DOUBLE, [DOUBLE, DOUBLES])
-        name = "llvm.vector.reduce.fadd.v8f64"
-        reduce = cgutils.get_or_insert_function(builder.module, kind, name)
         for j, total in enumerate(totals):
-            column = builder.add(builder.mul(width, ir.Constant(WORD, j)), args[6])
-            place = address(builder, sums, column)
-            added = [builder.load(place), builder.load(total)]
-            builder.store(builder.call(reduce, added, fastmath=("reassoc",)), place)
+            column = builder.add(builder.mul(width, r.index(j)), args[6])
+            place = r.address(builder, sums, column)
+            added = r.total(builder, builder.load(total))
+            builder.store(builder.fadd(builder.load(place), added), place)
         return context.get_dummy_value()
 
     del typing, center, k
