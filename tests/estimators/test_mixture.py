@@ -182,7 +182,7 @@ def test_a_column_may_come_in_parts_in_batches_or_as_a_sketch(X):
     whole = model.fit(x).means_
 
     class Parts:
-        def __iter__(self):
+        def batches(self):
             yield from np.array_split(x, 7)
 
     parts = BayesianGaussianMixture(n_components=3, random_state=0)
@@ -200,14 +200,18 @@ def test_rows_may_come_in_batches(X):
     """The fit is that of the rows at once."""
 
     class Parts:
-        def __iter__(self):
+        def batches(self):
             yield from np.array_split(X, 4)
+
+    class Nothing:
+        def batches(self):
+            return []
 
     model = BayesianGaussianMixture(n_components=3, random_state=0)
 
     np.testing.assert_allclose(model.fit(Parts()).means_, model.fit(X).means_, atol=1e-9)
-    with pytest.raises(ValueError, match="again and again"):
-        model.fit(iter(Parts()))
+    with pytest.raises(ValueError, match="a batch with a row, got none"):
+        model.fit(Nothing())
 
 
 def test_steps_on_batches_come_near_the_fit():

@@ -361,7 +361,7 @@ def test_batches_give_the_fit_of_all_rows(X):
     """The sketch of the parts is the sketch of the whole."""
 
     class Parts:
-        def __iter__(self):
+        def batches(self):
             yield from np.array_split(X, 5)
 
     whole = ModeNormalizer(random_state=0).fit(X)

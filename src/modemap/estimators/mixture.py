@@ -15,7 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from modemap.estimators.batches import Batches, is_batches
+from modemap.estimators.batches import Batches
 from modemap.estimators.checks import (
     check_choice,
     check_integer,
@@ -393,13 +393,16 @@ class BayesianGaussianMixture(DensityMixin, BaseEstimator):
             self.n_features_in_ = 1
             self.__dict__.pop("feature_names_in_", None)
             return evidence_of_sketch(X)
-        if is_batches(X):
+        if isinstance(X, Batches):
             if sample_weight is not None:
                 raise ValueError("sample_weight must be None for batches, got weights")
-            self._checked(next(iter(X)), reset=True)
+            first = next(iter(X.batches()), None)
+            if first is None:
+                raise ValueError("X must have a batch with a row, got none")
+            self._checked(first, reset=True)
 
             def parts() -> Iterator[NDArray[Any]]:
-                for part in X:
+                for part in X.batches():
                     yield self._checked(part, reset=False)
 
             return evidence_of_batches(parts, self.n_features_in_, n_threads)

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from modemap.estimators.batches import is_batches
+from modemap.estimators.batches import Batches
 from modemap.estimators.checks import (
     LARGEST,
     check_choice,
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from modemap.estimators.batches import Batches
 
 __all__ = ["ModeNormalizer"]
 
@@ -384,7 +383,7 @@ class ModeNormalizer(TransformerMixin, BaseEstimator):
         """Return the sketch of each column, and some of its values."""
         sketches: list[ColumnSketch] = []
         samples: list[NDArray[Any]] = []
-        for number, part in enumerate(X if is_batches(X) else [X]):
+        for number, part in enumerate(X.batches() if isinstance(X, Batches) else [X]):
             arrays = self._columns(part, reset=number == 0).arrays
             if not sketches:
                 sketches += [ColumnSketch() for _ in arrays]
