@@ -7,7 +7,7 @@ from pathlib import Path
 from benchmarks.bars import RESULTS, print_bars, write_results
 from benchmarks.page import write_page
 
-SUITES = ("som", "workflow")
+SUITES = ("som", "mixture", "workflow")
 
 
 def main(names: list[str]) -> int:

@@ -6,22 +6,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.mixture import BayesianGaussianMixture
 
-from modemap.estimators.column_modes import (
-    _lower_bound,
-    _moments,
-    _Posterior,
-    _posterior,
-    _weights,
-    fit_column_modes,
-)
+from modemap.estimators import BayesianGaussianMixture as OurMixture
+from modemap.estimators.column_modes import fit_column_modes
+from modemap.kernels.columns.points import k_means_cuts
+from modemap.sketch import ColumnSketch
 
 
 def fitted(x, n_components=10, max_iter=100):
     """Return the modes of a column."""
-    values, counts = np.unique(np.asarray(x, dtype=np.float64), return_counts=True)
-    return fit_column_modes(
-        values, counts.astype(np.float64), n_components, max_iter, np.random.RandomState(0)
-    )
+    sketch = ColumnSketch().update(np.asarray(x, dtype=np.float64))
+    return fit_column_modes(sketch, n_components, max_iter, np.random.RandomState(0))
 
 
 @pytest.fixture
@@ -52,7 +46,7 @@ def test_groups_are_found_as_scikit_learn_finds_them(groups):
     peer = BayesianGaussianMixture(
         n_components=3, random_state=0, covariance_prior=[[1.0]], tol=1e-9, max_iter=1000
     ).fit(((groups - center) / spread)[:, None])
-    order = np.argsort(peer.means_[:, 0])
+    order = np.argsort(-peer.weights_)
 
     modes = fitted(groups, n_components=3)
 
@@ -64,43 +58,33 @@ def test_groups_are_found_as_scikit_learn_finds_them(groups):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_an_iteration_is_that_of_scikit_learn():
-    """From the same place both go to the same place, and give it the same lower bound."""
-    z = np.random.default_rng(0).normal(size=300) ** 3
-    z = (z - z.mean()) / z.std()
-    before, after = (
-        BayesianGaussianMixture(
-            n_components=4, max_iter=n, tol=0.0, random_state=0, covariance_prior=[[1.0]]
-        ).fit(z[:, None])
-        for n in (3, 4)
+def test_overlapping_modes_are_those_of_the_class_from_the_same_start():
+    """A column's fit is the class's, which is scikit-learn's, to 1e-9: only the start is drawn.
+
+    So two seeds end at two optima, and what is measured of them, calibration too, moves with them:
+    between 0.026 and 0.035 over twelve seeds of the flights, for any implementation.
+    """
+    x = np.round(np.random.default_rng(1).lognormal(3, 1, 8000), 1)
+    values, counts = np.unique(x, return_counts=True)
+    center, spread = x.mean(), x.std()
+    uniforms = np.random.RandomState(0).uniform(size=(5, 3))
+    cuts = k_means_cuts((values - center) / spread, counts.astype(float), 5, uniforms)
+    clusters = np.searchsorted(cuts[1:-1], np.searchsorted(values, x), side="right")
+    by_weight = np.argsort(np.argsort(-np.bincount(clusters, minlength=5), kind="stable"))
+    peer = OurMixture(
+        n_components=5, init_params=by_weight[clusters], tol=0.0, max_iter=40,
+        mean_prior=[0.0], covariance_prior=[[1.0]],
+    ).fit(((x - center) / spread)[:, None])  # fmt: skip
+    order = np.argsort(-peer.weights_, kind="stable")
+
+    modes = fitted(x, n_components=5, max_iter=40)
+
+    assert len(modes.lower_bounds) == 40
+    np.testing.assert_allclose(modes.weights, peer.weights_[order], atol=1e-9)
+    np.testing.assert_allclose((modes.means - center) / spread, peer.means_[order, 0], atol=1e-9)
+    np.testing.assert_allclose(
+        modes.stds / spread, np.sqrt(peer.covariances_[order, 0, 0]), atol=1e-9
     )
-    posterior = _Posterior(
-        *before.weight_concentration_,
-        before.degrees_of_freedom_,
-        before.means_[:, 0],
-        before.covariances_[:, 0, 0],
-    )
-
-    moments = _moments(z, np.ones(300), posterior)
-    posterior = _posterior(moments, posterior.means, 1 / 4, 1.0)
-
-    np.testing.assert_allclose(posterior.means, after.means_[:, 0], rtol=1e-10)
-    np.testing.assert_allclose(posterior.variances, after.covariances_[:, 0, 0], rtol=1e-10)
-    np.testing.assert_allclose(_weights(posterior), after.weights_, rtol=1e-10)
-    assert _lower_bound(posterior, moments.negative_entropy) == pytest.approx(after.lower_bound_)
-
-
-def test_the_heaviest_component_is_broken_off_the_stick_first():
-    """So a Dirichlet process of falling weights is what the weights come from."""
-    n = np.array([5000, 3000, 1000])
-    x = np.repeat([0.0, -1e3, 1e3], n) + np.tile([-1.0, 1.0], 4500)
-
-    modes = fitted(x, n_components=3)
-
-    above, below = 1 + n, 1 / 3 + np.append(np.cumsum(n[::-1])[-2::-1], 0)
-    sticks = above / (above + below)
-    weights = sticks * np.append(1.0, np.cumprod(1 - sticks)[:-1])
-    np.testing.assert_allclose(modes.weights, (weights / weights.sum())[[1, 0, 2]], rtol=1e-9)
 
 
 def test_a_constant_column_has_one_mode_at_its_value():
@@ -142,9 +126,9 @@ def test_equal_columns_have_equal_modes(groups):
     assert [part.tobytes() for part in one] == [part.tobytes() for part in other]
 
 
-def test_components_come_by_rising_mean(groups):
+def test_components_come_by_falling_weight(groups):
     """So the number of a mode means something."""
-    assert (np.diff(fitted(groups).means) >= 0).all()
+    assert (np.diff(fitted(groups).weights) <= 0).all()
 
 
 def test_iterations_are_bounded(groups):

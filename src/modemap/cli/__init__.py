@@ -6,6 +6,7 @@ import typer
 
 from modemap.cli.deploy import deploy
 from modemap.cli.gate import gate
+from modemap.cli.modes import modes
 from modemap.cli.promote import promote
 from modemap.cli.register import register
 from modemap.cli.report import report
@@ -43,6 +44,7 @@ app = typer.Typer(
 )
 for command in COMMANDS:
     app.command()(command)
+app.add_typer(modes, name="modes")
 app.add_typer(store, name="store")
 
 

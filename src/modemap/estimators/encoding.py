@@ -1,82 +1,305 @@
-"""Encode a value by the mode it belongs to and its place within that mode, and back."""
+"""Encode a column by the mode of each value and its place within that mode, and back."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from modemap.estimators.column_modes import ColumnModes
-from modemap.kernels import FloatArray, IntArray
+from modemap.kernels.arrays import FloatArray, IntArray
+from modemap.kernels.columns.boundaries import decision_boundaries
+from modemap.kernels.columns.sampling import MISSING, drawn_modes, sampling_table
+from modemap.kernels.compilation import is_compiled
 
 __all__ = [
     "EDGE",
+    "MISSING",
     "WIDTH",
+    "ColumnCoder",
+    "ColumnEncoding",
     "ModeEncoding",
-    "decode_column",
-    "encode_column",
     "learned_decimals",
 ]
 
 WIDTH = 4.0  # standard deviations of its mode that make one unit of an encoded value
 EDGE = 0.99  # encoded values are clipped to this size
 MAX_DECIMALS = 15
-BLOCK = 1 << 16  # rows worked on at once
+GROUP = 32  # columns are padded to a multiple of it
+CHUNK = 1 << 16  # rows worked on at once
+BELOW_HALF = 0.499  # of the last decimal: what rounding forgives
+N_MODES = 256  # that a uint8 tells apart
+
+
+@dataclass(frozen=True)
+class ColumnEncoding:
+    """A column encoded by its modes: nothing is lost.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n_samples,), float32 or float64
+        ``(x - mean) / (4 * std)`` of the row's mode, clipped to -0.99 and 0.99; 0 where missing.
+    modes : ndarray of uint8, shape (n_samples,)
+        Number of the mode, 255 where missing.
+    rows : ndarray of int64, shape (n_kept,)
+        Rows whose value was clipped, or would not be restored exactly.
+    kept : ndarray of shape (n_kept,)
+        Their values, in the column's dtype.
+    dtype : dtype
+        Of the column that was encoded.
+    """
+
+    values: NDArray[Any]
+    modes: NDArray[np.uint8]
+    rows: IntArray
+    kept: NDArray[Any]
+    dtype: np.dtype[Any]
 
 
 @dataclass(frozen=True)
 class ModeEncoding:
-    """Rows encoded by modes; what the encoding alone would lose is kept beside it.
+    """Columns encoded by their modes.
 
     Attributes
     ----------
-    values : ndarray of shape (n_samples, n_columns)
-        ``(x - mean) / (4 * std)`` of the row's mode, clipped to -0.99 and 0.99.
-    modes : ndarray of uint8, shape (n_samples, n_columns)
-        Index of the mode.
-    kept_rows, kept_columns : ndarray of shape (n_kept,)
-        Where a value was clipped, or has more decimals than the column had in training.
-    kept_values : ndarray of shape (n_kept,)
-        The values there, as they were.
+    columns : tuple of ColumnEncoding
+    digest : str
+        Of the normaliser that encoded them.
+    names : tuple of str or None
+        Names of the columns of a frame or table.
+    container : {"array", "pandas", "arrow"}
+        What came in, and comes back.
     """
 
-    values: FloatArray
-    modes: NDArray[np.uint8]
-    kept_rows: IntArray
-    kept_columns: IntArray
-    kept_values: FloatArray
+    columns: tuple[ColumnEncoding, ...]
+    digest: str
+    names: tuple[str, ...] | None = None
+    container: str = "array"
+
+    @property
+    def values(self) -> NDArray[Any]:
+        """Values of all columns, (n_samples, n_columns)."""
+        return np.column_stack([column.values for column in self.columns])
+
+    @property
+    def modes(self) -> NDArray[np.uint8]:
+        """Modes of all columns, (n_samples, n_columns)."""
+        return np.column_stack([column.modes for column in self.columns])
+
+    @property
+    def missing(self) -> NDArray[np.bool_]:
+        """Where a value was missing, (n_samples, n_columns)."""
+        return np.asarray(self.modes == MISSING)
+
+    @property
+    def kept_rows(self) -> IntArray:
+        """Rows of the values that are kept as they were, column by column."""
+        return np.concatenate([column.rows for column in self.columns])
+
+    @property
+    def kept_columns(self) -> IntArray:
+        """Columns of the values that are kept as they were."""
+        return np.repeat(np.arange(len(self.columns)), [len(c.rows) for c in self.columns])
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the encoding, in bytes: 5 or 9 a row and column, and what is kept."""
+        parts = ("values", "modes", "rows", "kept")
+        return sum(getattr(column, part).nbytes for column in self.columns for part in parts)
 
 
-def encode_column(
-    x: FloatArray, modes: ColumnModes, decimals: int | None
-) -> tuple[FloatArray, NDArray[np.uint8], IntArray]:
-    """Return the values, the most probable modes, and the rows that decoding would not restore."""
-    values, chosen = np.empty(len(x)), np.empty(len(x), dtype=np.uint8)
-    log_norms = np.log(modes.weights) - np.log(modes.stds)
-    for start in range(0, len(x), BLOCK):
-        rows = slice(start, start + BLOCK)
-        scores = np.square((x[rows, np.newaxis] - modes.means) / modes.stds)
-        mode = (log_norms - 0.5 * scores).argmax(axis=1)
-        values[rows] = (x[rows] - modes.means[mode]) / (WIDTH * modes.stds[mode])
-        chosen[rows] = mode
-    is_lost = np.abs(values) > EDGE
-    np.clip(values, -EDGE, EDGE, out=values)
-    if decimals is not None:
-        is_lost |= decode_column(values, chosen, modes, decimals) != x
-    return values, chosen, np.flatnonzero(is_lost)
+class ColumnCoder:
+    """Encodes one column and decodes it.
+
+    Parameters
+    ----------
+    mixture : ColumnModes
+        All components; those that are not valid take part in sampling only.
+    valid : ndarray of bool, shape (n_components,)
+        Components that take values.
+    decimals : int or None
+        Decimals to round to, None for none.
+    low, high : float
+        Range of most values; only the speed of sampling depends on it.
+
+    Attributes
+    ----------
+    dtype : dtype
+        float32 where rounding restores every value from it, else float64.
+    """
+
+    def __init__(
+        self,
+        mixture: ColumnModes,
+        valid: NDArray[np.bool_],
+        decimals: int | None,
+        low: float,
+        high: float,
+    ) -> None:
+        weights, means, stds, bounds = mixture
+        self.modes = ColumnModes(weights[valid], means[valid], stds[valid], bounds)
+        self.n_modes, self._valid, self._range = len(self.modes.weights), valid, (low, high)
+        weights = np.maximum(mixture.weights, np.finfo(np.float64).tiny)
+        self._peaks = np.log(weights) - np.log(mixture.stds)
+        self._centers, self._halves = mixture.means.copy(), 0.5 / np.square(mixture.stds)
+        self.cuts, self.winners = decision_boundaries(
+            self._peaks[valid], self._centers[valid], self._halves[valid]
+        )
+        widths = WIDTH * self.modes.stds
+        self._means, self._widths = _padded(self.modes.means), _padded(widths)
+        self._inverses = _padded(1.0 / widths)
+        self._scale = 0.0 if decimals is None else 10.0**decimals
+        reach = float(widths.max())
+        error = reach * 2.0**-25 + 4 * np.spacing(np.abs(self.modes.means).max() + reach)
+        survives = decimals is not None and error * self._scale < BELOW_HALF
+        self.dtype = np.dtype(np.float32 if survives else np.float64)
+        self._table: Any = None
+
+    def encode(
+        self, column: NDArray[Any], seed: int | None = None, first_row: int = 0
+    ) -> ColumnEncoding:
+        """Encode a column: by the most probable modes, or by modes drawn with ``seed``.
+
+        A draw depends on the seed and the row's number alone.
+        """
+        n = len(column)
+        values, modes = np.empty(n, self.dtype), np.empty(n, np.uint8)
+        kept_rows = []
+        for start in range(0, n, CHUNK):
+            part = column[start : start + CHUNK]
+            rows = self._encode_chunk(
+                part, seed, first_row + start, values[start : start + CHUNK],
+                modes[start : start + CHUNK],
+            )  # fmt: skip
+            kept_rows.append(rows + start)
+        rows = np.concatenate(kept_rows) if kept_rows else np.empty(0, np.int64)
+        return ColumnEncoding(values, modes, rows, np.asarray(column[rows]), column.dtype)
+
+    def decode(self, encoding: ColumnEncoding) -> NDArray[Any]:
+        """Return the column, in its own dtype; float64 where an integer column lacks values."""
+        n, dtype = len(encoding.values), encoding.dtype
+        is_float = dtype.kind == "f"
+        if not is_float and (encoding.modes == MISSING).any():
+            dtype, is_float = np.dtype(np.float64), True
+        column = np.empty(n, dtype)
+        for start in range(0, n, CHUNK):
+            rows = slice(start, start + CHUNK)
+            x = self.restored(encoding.values[rows], encoding.modes[rows])
+            with np.errstate(invalid="ignore", over="ignore"):  # of rows that are kept
+                column[rows] = x
+        column[encoding.rows] = encoding.kept
+        return column
+
+    def restored(self, values: NDArray[Any], modes: NDArray[np.uint8]) -> FloatArray:
+        """Return what encoded values stand for; NaN where missing."""
+        if not is_compiled():
+            x = values.astype(np.float64) * self._widths[modes] + self._means[modes]
+            return np.rint(x * self._scale) / self._scale if self._scale else np.asarray(x)
+        from modemap.kernels.columns.coding import decode  # noqa: PLC0415
+
+        n, pad = len(values), -len(values) % GROUP
+        if pad:
+            values = np.concatenate((values, np.zeros(pad, values.dtype)))
+            modes = np.concatenate((modes, np.full(pad, MISSING, np.uint8)))
+        x = np.empty(n + pad)
+        values, modes = np.ascontiguousarray(values), np.ascontiguousarray(modes)
+        decode(values, modes, self._means, self._widths, self._scale, x)
+        return x[:n]
+
+    def _encode_chunk(
+        self,
+        part: NDArray[Any],
+        seed: int | None,
+        first_row: int,
+        values: NDArray[Any],
+        modes: NDArray[np.uint8],
+    ) -> IntArray:
+        """Encode some rows; return which of them would be lost."""
+        x = np.ascontiguousarray(part, np.float64)
+        if is_compiled():
+            rows = self._run_kernel(x, seed, first_row, values, modes)
+        else:
+            rows = self._run_portable(x, seed, first_row, values, modes)
+        if part.dtype.kind in "iu" and part.dtype.itemsize > 4:  # noqa: PLR2004
+            is_large = np.abs(x) >= 2.0**53
+            if is_large.any():
+                rows = np.union1d(rows, np.flatnonzero(is_large))
+        return rows
+
+    def _run_kernel(
+        self,
+        x: FloatArray,
+        seed: int | None,
+        first_row: int,
+        values: NDArray[Any],
+        modes: NDArray[np.uint8],
+    ) -> IntArray:
+        from modemap.kernels.columns import coding  # noqa: PLC0415
+
+        n, pad = len(x), -len(x) % GROUP
+        out, chosen = values, modes
+        if pad:
+            x = np.concatenate((x, np.full(pad, np.nan)))
+            out, chosen = np.empty(n + pad, values.dtype), np.empty(n + pad, np.uint8)
+        rows, kept = np.empty(len(x), np.int64), np.empty(len(x))
+        ends = (self._means, self._inverses, self._widths, self._scale, chosen, out, rows, kept)
+        if seed is None:
+            steps = np.diff(self.winners).astype(np.int64)
+            found = coding.encode_argmax(x, self.cuts, steps, int(self.winners[0]), *ends)
+        else:
+            table = self._sampling_table()
+            found = coding.encode_sampled(
+                x, first_row, np.uint64(seed), table.start, table.base, table.shift, table.modes,
+                self._peaks, self._centers, self._halves, self._valid, *ends,
+            )  # fmt: skip
+        if pad:
+            values[:], modes[:] = out[:n], chosen[:n]
+        lost: IntArray = rows[:found]
+        return lost
+
+    def _run_portable(
+        self,
+        x: FloatArray,
+        seed: int | None,
+        first_row: int,
+        values: NDArray[Any],
+        modes: NDArray[np.uint8],
+    ) -> IntArray:
+        if seed is None:
+            modes[:] = self.winners[np.searchsorted(self.cuts, x, side="right")]
+        else:
+            parameters = (self._peaks, self._centers, self._halves, self._valid)
+            modes[:] = drawn_modes(x, first_row, seed, *parameters)
+        is_missing = np.isnan(x)
+        place = (x - self._means[modes]) * self._inverses[modes]
+        values[:] = np.where(is_missing, 0.0, np.clip(place, -EDGE, EDGE))
+        lost = np.abs(place) > EDGE
+        if self._scale:
+            lost |= self.restored(values, modes) != x
+        modes[is_missing] = MISSING
+        return np.flatnonzero(lost & ~is_missing)
+
+    def _sampling_table(self) -> Any:
+        if self._table is None:
+            low, high = self._range
+            self._table = sampling_table(
+                low, high, self._peaks, self._centers, self._halves, self._valid
+            )
+        return self._table
 
 
-def decode_column(
-    values: FloatArray, chosen: NDArray[np.uint8], modes: ColumnModes, decimals: int | None
-) -> FloatArray:
-    """Return what the encoded values stand for, rounded where the column has decimals."""
-    x = values * (WIDTH * modes.stds[chosen]) + modes.means[chosen]
-    return x if decimals is None else np.round(x, decimals)
-
-
-def learned_decimals(x: FloatArray) -> int | None:
+def learned_decimals(x: NDArray[Any]) -> int | None:
     """Return how many decimals write every value exactly, None where 15 are not enough."""
+    if x.dtype.kind != "f":
+        return 0
+    x = np.asarray(x[~np.isnan(x)], np.float64)
     with np.errstate(over="ignore", invalid="ignore"):  # of values too large to have decimals
         for decimals in range(MAX_DECIMALS + 1):
             if np.array_equal(np.round(x, decimals), x):
                 return decimals
     return None
+
+
+def _padded(numbers: FloatArray) -> FloatArray:
+    """Return numbers of all modes that a uint8 tells apart, NaN where there is none."""
+    return np.concatenate((numbers, np.full(N_MODES - len(numbers), np.nan)))

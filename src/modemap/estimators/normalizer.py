@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from scipy.special import logsumexp, ndtr
@@ -10,36 +12,56 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from modemap.estimators.checks import check_integer, check_magnitude, check_number
+from modemap.estimators.batches import Batches
+from modemap.estimators.checks import (
+    LARGEST,
+    check_choice,
+    check_integer,
+    check_magnitude,
+    check_number,
+    check_threads,
+)
 from modemap.estimators.column_modes import ColumnModes, fit_column_modes
+from modemap.estimators.columns import Columns, columns_of, container_of
 from modemap.estimators.encoding import (
+    MISSING,
+    ColumnCoder,
+    ColumnEncoding,
     ModeEncoding,
-    decode_column,
-    encode_column,
     learned_decimals,
 )
 from modemap.estimators.saving import model_from, params_of, require, require_arrays
 from modemap.estimators.state import Arrays, load_state, reading, save_state
 from modemap.kernels import FloatArray
+from modemap.sketch import ColumnSketch
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
+
 
 __all__ = ["ModeNormalizer"]
 
 KIND = "mode_normalizer"
-MAX_COMPONENTS = 254  # modes are uint8, and 255 stays free
+MAX_COMPONENTS = 254  # modes are uint8, and 255 marks a missing value
 LOG_ROOT_2_PI = 0.5 * float(np.log(2 * np.pi))
+ENCODINGS = ("argmax", "sampled")
+MISSING_POLICIES = ("flag", "error")
+ROUNDINGS = ("learn",)
+MAX_SEED = 2**63 - 1
+SAMPLE = 1 << 16  # values that decimals are learnt from
+RANGE = (1e-4, 1 - 1e-4)  # shares of the rows between which most values lie
+N_EXAMPLES = 3
 
 
 class ModeNormalizer(TransformerMixin, BaseEstimator):
     """Mode-specific normalisation of continuous columns, reversible.
 
-    A Bayesian Gaussian mixture finds the modes of every column. A value becomes the number of its
-    most probable mode and its place within it, ``(x - mean) / (4 * std)``, clipped to -0.99 and
-    0.99. :meth:`encode` keeps aside what clipping would lose.
+    A Bayesian Gaussian mixture finds the modes of every column. A value becomes the number of a
+    mode and its place within it, ``(x - mean) / (4 * std)``, clipped to -0.99 and 0.99.
+    :meth:`encode` keeps aside what clipping or rounding would lose, so nothing is lost.
 
     Parameters
     ----------
@@ -47,17 +69,32 @@ class ModeNormalizer(TransformerMixin, BaseEstimator):
         Modes of a column, at most; 1 to 254.
     weight_threshold : float, default=0.005
         Modes of a smaller weight take no values; the heaviest mode always does.
+    encoding : {"argmax", "sampled"}, default="argmax"
+        The most probable mode, or one drawn from the responsibilities of all components, those of
+        the valid ones raised by 1e-6, as RDT and CTGAN do. A draw depends on the seed and the
+        number of the row alone.
+    rounding : {"learn"} or None, default="learn"
+        Learn how many decimals a column has and restore them exactly; None restores values to a
+        relative error of 1e-15 of the size of mean and spread of their mode.
+    missing : {"flag", "error"}, default="flag"
+        Encode NaN as mode 255, or refuse it.
     max_iter : int, default=100
         Iterations for each column, at most.
     random_state : int, RandomState or None, default=None
-        Draws the starting points of the mixtures.
+        Draws the starting points of the mixtures, and the seed of the sampled encoding.
+    n_jobs : int or None, default=None
+        Threads; they change no digit.
 
     Attributes
     ----------
     mixtures_ : list of ColumnModes
-        The whole mixture of each column: ``weights``, ``means``, ``stds``, ``lower_bounds``.
+        The whole mixture of each column: ``weights``, ``means``, ``stds``, ``lower_bounds``, the
+        heaviest component first.
     decimals_ : list of int or None
-        How many decimals write every training value of the column exactly; None if 15 do not.
+        How many decimals write the training values of the column exactly; None if 15 do not, or
+        if rounding is not learnt.
+    digest_ : str
+        sha256 of all that decides an encoding.
     n_iter_ : int
         Iterations of the column that needed most.
     weight_threshold_ : float
@@ -83,95 +120,178 @@ class ModeNormalizer(TransformerMixin, BaseEstimator):
         n_components: int = 10,
         *,
         weight_threshold: float = 0.005,
+        encoding: str = "argmax",
+        rounding: str | None = "learn",
+        missing: str = "flag",
         max_iter: int = 100,
         random_state: int | np.random.RandomState | None = None,
+        n_jobs: int | None = None,
     ) -> None:
         self.n_components = n_components
         self.weight_threshold = weight_threshold
+        self.encoding = encoding
+        self.rounding = rounding
+        self.missing = missing
         self.max_iter = max_iter
         self.random_state = random_state
+        self.n_jobs = n_jobs
 
-    def fit(self, X: ArrayLike, y: object = None) -> Self:
-        """Find the modes of every column of finite ``X``, (n_samples, n_columns).
+    def fit(self, X: ArrayLike | Batches, y: object = None) -> Self:
+        """Find the modes of every column of ``X``: rows of an array, frame, table or batches.
 
         Raises
         ------
         ValueError
-            If an argument breaks its rule, or ``X`` holds NaN, infinities or no rows.
+            If an argument breaks its rule, or ``X`` holds infinities, text, no rows, or a column
+            without values.
         """
         del y
         n_components = check_integer("n_components", self.n_components, 1, MAX_COMPONENTS)
         max_iter = check_integer("max_iter", self.max_iter, 1)
         self.weight_threshold_ = check_number("weight_threshold", self.weight_threshold, 0, 1)
+        check_choice("encoding", self.encoding, ENCODINGS)
+        check_choice("missing", self.missing, MISSING_POLICIES)
+        if self.rounding is not None:
+            check_choice("rounding", self.rounding, ROUNDINGS)
+        n_threads = check_threads(self.n_jobs)
         random_state = check_random_state(self.random_state)
-        X = self._checked(X, reset=True)
-        mixtures, decimals = [], []
-        for x in X.T:
-            values, counts = np.unique(x, return_counts=True)
-            weights = counts.astype(np.float64)
-            mixtures.append(fit_column_modes(values, weights, n_components, max_iter, random_state))
-            decimals.append(learned_decimals(values))
-        self.mixtures_, self.decimals_ = mixtures, decimals
-        self.n_iter_ = max(len(mixture.lower_bounds) for mixture in mixtures)
-        self._modes = self._valid_modes()
+        sketches, samples = self._survey(X, n_threads)
+        for j, sketch in enumerate(sketches):
+            if not sketch.n:
+                raise ValueError(f"each column of X must hold a value, got none in column {j}")
+            if max(-sketch.min, sketch.max) > LARGEST:
+                largest = max(-sketch.min, sketch.max)
+                raise ValueError(
+                    f"X must lie between -{LARGEST} and {LARGEST}, got {largest} in size"
+                )
+        seeds = random_state.randint(MAX_SEED, size=len(sketches) + 1, dtype=np.int64)
+        self.seed_ = int(seeds[-1])
+
+        def mixture(j: int) -> ColumnModes:
+            rng = np.random.RandomState(seeds[j] % 2**32)
+            return fit_column_modes(sketches[j], n_components, max_iter, rng)
+
+        self.mixtures_ = list(_mapped(mixture, len(sketches), n_threads))
+        learns = self.rounding is not None
+        self.decimals_ = [learned_decimals(sample) if learns else None for sample in samples]
+        self.ranges_ = np.array([sketch.quantiles(RANGE) for sketch in sketches])
+        self.examples_ = np.array([sketch.quantiles([0.0, 0.5, 1.0]) for sketch in sketches])
+        self.n_iter_ = max(len(mixture.lower_bounds) for mixture in self.mixtures_)
+        self._prepare()
         return self
 
-    def modes(self) -> list[list[dict[str, float]]]:
-        """Return the weight, mean and standard deviation of each mode that takes values."""
-        check_is_fitted(self)
-        return [
-            [
-                {"weight": float(weight), "mean": float(mean), "std": float(std)}
-                for weight, mean, std in zip(column.weights, column.means, column.stds, strict=True)
-            ]
-            for column in self._modes
-        ]
+    def modes(self) -> list[list[dict[str, Any]]]:
+        """Return of each column the modes that take values, the heaviest first.
 
-    def encode(self, X: ArrayLike) -> ModeEncoding:
+        A mode has its ``weight``, ``mean`` and ``std``, the ``intervals`` in which it is the most
+        probable one, open towards infinity, and ``examples`` of values there.
+        """
+        check_is_fitted(self)
+        found = []
+        for coder, low, high in zip(
+            self._coders, self.examples_[:, 0], self.examples_[:, 2], strict=True
+        ):
+            edges = [-np.inf, *coder.cuts.tolist(), np.inf]
+            column: list[dict[str, Any]] = []
+            for number, (weight, mean, std) in enumerate(zip(*coder.modes[:3], strict=True)):
+                intervals = [
+                    (edges[i], edges[i + 1])
+                    for i, winner in enumerate(coder.winners)
+                    if winner == number
+                ]
+                column.append(
+                    {
+                        "weight": float(weight),
+                        "mean": float(mean),
+                        "std": float(std),
+                        "intervals": intervals,
+                        "examples": _examples(coder, number, float(low), float(high)),
+                    }
+                )
+            found.append(column)
+        return found
+
+    def encode(self, X: ArrayLike, *, first_row: int = 0) -> ModeEncoding:
         """Encode rows; :meth:`inverse_transform` gives them back.
 
-        Columns whose training values have at most 15 decimals come back exactly, all others to
-        rounding of the column's scale.
+        Values come back exactly, whatever their decimals, and integers and missing values in their
+        dtype; those without decimals (None) to rounding of their mode's mean and spread.
+
+        Parameters
+        ----------
+        X : array-like, frame or table of shape (n_samples, n_columns)
+        first_row : int, default=0
+            Number of the first row, where rows come in parts and modes are drawn.
         """
         check_is_fitted(self)
-        X = self._checked(X, reset=False)
-        values, chosen = np.empty(X.shape), np.empty(X.shape, dtype=np.uint8)
-        lost = []
-        for j, (modes, decimals) in enumerate(zip(self._modes, self.decimals_, strict=True)):
-            values[:, j], chosen[:, j], rows = encode_column(X[:, j], modes, decimals)
-            lost.append(rows)
-        rows = np.concatenate(lost)
-        columns = np.repeat(np.arange(X.shape[1]), [len(part) for part in lost])
-        return ModeEncoding(values, chosen, rows, columns, X[rows, columns])
+        columns = self._columns(X, reset=False)
+        seed = self.seed_ if self.encoding == "sampled" else None
 
-    def transform(self, X: ArrayLike) -> FloatArray:
+        def encoded(j: int) -> ColumnEncoding:
+            encoding = self._coders[j].encode(columns.arrays[j], seed, first_row)
+            kept = np.asarray(encoding.kept, np.float64)
+            if len(kept) and not np.abs(kept).max() <= LARGEST:
+                raise ValueError(
+                    f"X must lie between -{LARGEST} and {LARGEST}, infinity aside, got "
+                    f"{kept[np.abs(kept).argmax()]} in column {j}"
+                )
+            return encoding
+
+        n_threads = check_threads(self.n_jobs)
+        encodings = tuple(_mapped(encoded, len(columns.arrays), n_threads))
+        return ModeEncoding(encodings, self.digest_, columns.names, columns.container)
+
+    def transform(self, X: ArrayLike) -> NDArray[np.float32]:
         """Return value and mode of each column side by side, (n_samples, 2 * n_columns)."""
         encoding = self.encode(X)
-        dense = np.empty((len(encoding.values), 2 * self.n_features_in_))
-        dense[:, ::2], dense[:, 1::2] = encoding.values, encoding.modes
+        dense = np.empty((len(encoding.columns[0].values), 2 * self.n_features_in_), np.float32)
+        for j, column in enumerate(encoding.columns):
+            dense[:, 2 * j], dense[:, 2 * j + 1] = column.values, column.modes
         return dense
 
-    def inverse_transform(self, X: ArrayLike | ModeEncoding) -> FloatArray:
-        """Return the rows that a :class:`ModeEncoding`, or what :meth:`transform` made, stands for.
+    def one_hot(self, encoding: ModeEncoding) -> NDArray[np.float32]:
+        """Return the layout that CTGAN trains on: of each column its value and a place a mode.
 
-        The dense form has lost how far clipped values lay outside their modes.
+        A missing value is zero everywhere.
         """
         check_is_fitted(self)
-        encoding = X if isinstance(X, ModeEncoding) else self._from_dense(X)
-        if encoding.values.shape[1] != self.n_features_in_:
-            raise ValueError(
-                f"X must encode {self.n_features_in_} columns, got {encoding.values.shape[1]}"
-            )
-        rows = np.empty(encoding.values.shape)
-        for j, (modes, decimals) in enumerate(zip(self._modes, self.decimals_, strict=True)):
-            rows[:, j] = decode_column(encoding.values[:, j], encoding.modes[:, j], modes, decimals)
-        rows[encoding.kept_rows, encoding.kept_columns] = encoding.kept_values
-        return rows
+        self._check_encoding(encoding)
+        parts = []
+        for coder, column in zip(self._coders, encoding.columns, strict=True):
+            part = np.zeros((len(column.values), 1 + coder.n_modes), np.float32)
+            part[:, 0] = column.values
+            rows = np.flatnonzero(column.modes != MISSING)
+            part[rows, 1 + column.modes[rows].astype(np.int64)] = 1.0
+            parts.append(part)
+        return np.hstack(parts)
+
+    def inverse_transform(self, X: ArrayLike | ModeEncoding) -> Any:
+        """Return the rows that a :class:`ModeEncoding`, or what :meth:`transform` made, stands for.
+
+        An encoding gives what was encoded, as the same kind of container. The dense form has lost
+        how far clipped values lay outside their modes, and single precision what it cannot hold.
+
+        Raises
+        ------
+        ValueError
+            If the encoding is another normaliser's, or names modes that are none.
+        """
+        check_is_fitted(self)
+        if not isinstance(X, ModeEncoding):
+            return self._from_dense(X)
+        self._check_encoding(X)
+
+        def decoded(j: int) -> NDArray[Any]:
+            return self._coders[j].decode(X.columns[j])
+
+        n_threads = check_threads(self.n_jobs)
+        arrays = list(_mapped(decoded, len(X.columns), n_threads))
+        return container_of(arrays, X.names, X.container)
 
     def score_samples_columns(self, X: ArrayLike) -> FloatArray:
         """Return the log-density of each value by its column's mixture, (n_samples, n_columns)."""
         check_is_fitted(self)
-        X = self._checked(X, reset=False)
+        X = self._finite(X)
         scores = np.empty(X.shape)
         for j, (weights, means, stds, _) in enumerate(self.mixtures_):
             standardized = (X[:, j, np.newaxis] - means) / stds
@@ -182,7 +302,7 @@ class ModeNormalizer(TransformerMixin, BaseEstimator):
     def cdf_columns(self, X: ArrayLike) -> FloatArray:
         """Return the share of each column's mixture that lies below each value."""
         check_is_fitted(self)
-        X = self._checked(X, reset=False)
+        X = self._finite(X)
         shares = np.empty(X.shape)
         for j, (weights, means, stds, _) in enumerate(self.mixtures_):
             shares[:, j] = (weights * ndtr((X[:, j, np.newaxis] - means) / stds)).sum(axis=1)
@@ -210,12 +330,14 @@ class ModeNormalizer(TransformerMixin, BaseEstimator):
             "decimals": self.decimals_,
             "n_components": [len(mixture.weights) for mixture in self.mixtures_],
             "n_iter": [len(mixture.lower_bounds) for mixture in self.mixtures_],
+            "seed": self.seed_,
             "weight_threshold": self.weight_threshold_,
         }
         arrays = {
             name: np.concatenate([getattr(mixture, name) for mixture in self.mixtures_])
             for name in ColumnModes._fields
         }
+        arrays |= {"ranges": self.ranges_, "examples": self.examples_}
         save_state(path, KIND, params_of(self, learned), arrays)
 
     @classmethod
@@ -230,46 +352,158 @@ class ModeNormalizer(TransformerMixin, BaseEstimator):
         params, arrays = load_state(path, KIND)
         with reading(path, KIND):
             normalizer, learned = model_from(cls, params)
+            n_columns = normalizer.n_features_in_
+            normalizer.ranges_ = arrays.pop("ranges", np.empty(0))
+            normalizer.examples_ = arrays.pop("examples", np.empty(0))
+            given = {"ranges": normalizer.ranges_, "examples": normalizer.examples_}
+            require_arrays(given, {"ranges": (n_columns, 2), "examples": (n_columns, 3)})
+            require(bool((normalizer.ranges_[:, 0] <= normalizer.ranges_[:, 1]).all()), "ranges")
             normalizer.mixtures_ = _divided(arrays, learned["n_components"], learned["n_iter"])
             normalizer.decimals_ = [
                 None if n is None else check_integer("decimals", n, 0) for n in learned["decimals"]
             ]
+            normalizer.seed_ = check_integer("seed", learned["seed"], 0, MAX_SEED)
             normalizer.weight_threshold_ = check_number(
                 "weight_threshold", learned["weight_threshold"], 0, 1
             )
-            n_columns = normalizer.n_features_in_
+            check_choice("encoding", normalizer.encoding, ENCODINGS)
             require(len(normalizer.mixtures_) == n_columns, "n_components")
             require(len(normalizer.decimals_) == n_columns, "decimals")
         normalizer.n_iter_ = max(len(mixture.lower_bounds) for mixture in normalizer.mixtures_)
-        normalizer._modes = normalizer._valid_modes()
+        normalizer._prepare()
         return normalizer
 
-    def _valid_modes(self) -> list[ColumnModes]:
-        """Return of each mixture the components that take values."""
-        modes = []
-        for weights, means, stds, bounds in self.mixtures_:
-            is_valid = (weights > self.weight_threshold_) | (weights == weights.max())
-            modes.append(ColumnModes(weights[is_valid], means[is_valid], stds[is_valid], bounds))
-        return modes
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
 
-    def _checked(self, X: ArrayLike, *, reset: bool) -> FloatArray:
-        checked: FloatArray = validate_data(self, X, reset=reset, dtype=np.float64)
+    def _survey(self, X: Any, n_threads: int) -> tuple[list[ColumnSketch], list[NDArray[Any]]]:
+        """Return the sketch of each column, and some of its values."""
+        sketches: list[ColumnSketch] = []
+        samples: list[NDArray[Any]] = []
+        for number, part in enumerate(X.batches() if isinstance(X, Batches) else [X]):
+            arrays = self._columns(part, reset=number == 0).arrays
+            if not sketches:
+                sketches += [ColumnSketch() for _ in arrays]
+                samples += [array[:: -(-len(array) // SAMPLE) or 1] for array in arrays]
+            _count(sketches, arrays, n_threads)
+        if not sketches:
+            raise ValueError("X must have at least one row, got none")
+        return sketches, samples
+
+    def _prepare(self) -> None:
+        """Make ready to encode, and take the digest of all that decides an encoding."""
+        self._coders = []
+        for mixture, decimals, limits in zip(
+            self.mixtures_, self.decimals_, self.ranges_, strict=True
+        ):
+            weights = mixture.weights
+            valid = (weights > self.weight_threshold_) | (weights == weights.max())
+            low, high = map(float, limits)
+            self._coders.append(ColumnCoder(mixture, valid, decimals, low, high))
+        digest = hashlib.sha256(repr((self.decimals_, self.weight_threshold_)).encode())
+        for mixture in self.mixtures_:
+            for part in mixture[:3]:
+                digest.update(np.ascontiguousarray(part, "<f8").tobytes())
+        self.digest_ = digest.hexdigest()
+
+    def _columns(self, X: Any, *, reset: bool) -> Columns:
+        """Return the columns of ``X``, each in its own dtype."""
+        columns = columns_of(X)
+        if columns is None or columns.names is None:
+            checked: NDArray[Any] = validate_data(
+                self,
+                X,
+                reset=reset,
+                dtype="numeric",
+                ensure_all_finite=self.missing == "error",  # infinity is found while counting
+            )
+            arrays = list(checked.T)
+            return Columns(arrays, None, "array")
+        if columns.container == "pandas":
+            validate_data(self, X, reset=reset, skip_check_array=True)
+        elif reset:
+            self.n_features_in_ = len(columns.names)
+            self.feature_names_in_ = np.array(columns.names, dtype=object)
+        elif list(columns.names) != list(getattr(self, "feature_names_in_", columns.names)):
+            raise ValueError(
+                f"X must have the columns {list(self.feature_names_in_)}, got {columns.names}"
+            )
+        if not columns.arrays or not len(columns.arrays[0]):
+            raise ValueError("X must have at least one row and one column, got none")
+        for name, array in zip(columns.names, columns.arrays, strict=True):
+            if self.missing == "error" and array.dtype.kind == "f" and np.isnan(array).any():
+                raise ValueError(f"column {name} must hold no NaN where missing='error'")
+        return columns
+
+    def _finite(self, X: ArrayLike) -> FloatArray:
+        checked: FloatArray = validate_data(self, X, reset=False, dtype=np.float64)
         check_magnitude(checked)
         return checked
 
-    def _from_dense(self, X: ArrayLike) -> ModeEncoding:
-        dense = check_array(X, dtype=np.float64)
+    def _check_encoding(self, encoding: ModeEncoding) -> None:
+        if len(encoding.columns) != self.n_features_in_:
+            raise ValueError(
+                f"X must encode {self.n_features_in_} columns, got {len(encoding.columns)}"
+            )
+        if encoding.digest != self.digest_:
+            raise ValueError(
+                f"X must be encoded by this normaliser, digest {self.digest_[:12]}, got "
+                f"{encoding.digest[:12]}"
+            )
+        for j, (coder, column) in enumerate(zip(self._coders, encoding.columns, strict=True)):
+            beyond = (column.modes >= coder.n_modes) & (column.modes != MISSING)
+            if beyond.any():
+                number = int(column.modes[beyond][0])
+                raise ValueError(
+                    f"modes of column {j} must be below {coder.n_modes} or {MISSING}, got {number}"
+                )
+
+    def _from_dense(self, X: ArrayLike) -> FloatArray:
+        dense = check_array(X, dtype=[np.float64, np.float32])
         if dense.shape[1] != 2 * self.n_features_in_:
             raise ValueError(
                 f"X must have {2 * self.n_features_in_} columns, value and mode of each, "
                 f"got {dense.shape[1]}"
             )
-        values, chosen = dense[:, ::2], dense[:, 1::2]
-        n_modes = np.array([len(modes.weights) for modes in self._modes])
-        if not ((chosen >= 0) & (chosen < n_modes) & (chosen == np.floor(chosen))).all():
-            raise ValueError(f"modes in X must be integers >= 0 and below {n_modes.tolist()}")
-        nothing = np.empty(0, dtype=np.int64)
-        return ModeEncoding(values, chosen.astype(np.uint8), nothing, nothing, np.empty(0))
+        rows = np.empty((len(dense), self.n_features_in_))
+        for j, coder in enumerate(self._coders):
+            chosen = dense[:, 2 * j + 1]
+            is_mode = (chosen >= 0) & (chosen < coder.n_modes) & (chosen == np.floor(chosen))
+            if not (is_mode | (chosen == MISSING)).all():
+                numbers = [other.n_modes for other in self._coders]
+                raise ValueError(f"modes in X must be integers >= 0 and below {numbers}")
+            rows[:, j] = coder.restored(dense[:, 2 * j], chosen.astype(np.uint8))
+        return rows
+
+
+def _count(sketches: list[ColumnSketch], arrays: list[NDArray[Any]], n_threads: int) -> None:
+    """Add arrays to their sketches, side by side."""
+    inner = n_threads if len(arrays) == 1 else 1
+
+    def count(j: int) -> ColumnSketch:
+        return sketches[j].update(arrays[j], n_threads=inner)
+
+    for _ in _mapped(count, len(arrays), n_threads):
+        pass
+
+
+def _mapped(work: Callable[[int], Any], n: int, n_threads: int) -> Iterator[Any]:
+    """Yield ``work`` of each column in order."""
+    if min(n, n_threads) <= 1:
+        yield from map(work, range(n))
+        return
+    with ThreadPoolExecutor(min(n, n_threads)) as pool:
+        yield from pool.map(work, range(n))
+
+
+def _examples(coder: ColumnCoder, number: int, low: float, high: float) -> list[float]:
+    """Return values of the column's range that decode from this mode, about its mean."""
+    places = np.linspace(-0.25, 0.25, N_EXAMPLES)
+    values = coder.restored(places, np.full(N_EXAMPLES, number, np.uint8))
+    return [float(value) for value in np.clip(values, low, high)]
 
 
 def _divided(arrays: Arrays, n_components: list[int], n_iter: list[int]) -> list[ColumnModes]:

@@ -4,8 +4,8 @@ An array is one part. A sparse matrix is cut into blocks of rows that are made d
 and data larger than memory comes as :class:`Batches`.
 """
 
-from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,21 +13,13 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
+from modemap.estimators.batches import Batches
 from modemap.estimators.checks import check_magnitude, check_sample_weight
 from modemap.kernels import FloatArray, has_missing
 
-__all__ = ["Batches", "Part", "Samples", "checked_rows"]
+__all__ = ["Part", "Samples", "checked_rows"]
 
 BLOCK_BYTES = 8 << 20  # of a sparse matrix that are dense at once
-
-
-@runtime_checkable
-class Batches(Protocol):
-    """Rows in batches that can be read again and again, always in the same order."""
-
-    def batches(self) -> Iterable[ArrayLike]:
-        """Return the batches, arrays or data frames of shape (n_samples, n_features)."""
-        ...
 
 
 class Part(NamedTuple):

@@ -10,9 +10,10 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from modemap.estimators.arguments import checked_arguments, initial_codebook
+from modemap.estimators.batches import Batches
 from modemap.estimators.checks import check_integer, check_sample_weight, check_threads
 from modemap.estimators.labels import UnitLabels, labels_of_units
-from modemap.estimators.samples import Batches, Samples, checked_rows
+from modemap.estimators.samples import Samples, checked_rows
 from modemap.estimators.saving import model_from, params_of, require_arrays
 from modemap.estimators.state import load_state, reading, save_state
 from modemap.estimators.training import HISTORY, History

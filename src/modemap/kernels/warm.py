@@ -1,7 +1,8 @@
 """Compile every kernel now: ``python -m modemap.kernels.warm``, where an image is built.
 
 A process that starts later, also one that can write nowhere but to temporary files, finds the
-machine code of this kind of CPU; another kind compiles its own.
+machine code of this kind of CPU; another kind compiles its own. The joint pass of a mixture is
+compiled for each number of columns, from 8,192 rows on: here for two.
 """
 
 from typing import NamedTuple
@@ -9,6 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from modemap.kernels.arrays import FloatArray
+from modemap.kernels.columns.bins import EMPTY
+from modemap.kernels.columns.points import moments
+from modemap.kernels.columns.sampling import sampling_table
+from modemap.kernels.compilation import is_compiled
 from modemap.kernels.maps.grid import Grid
 from modemap.kernels.passes import (
     covariance,
@@ -29,7 +34,15 @@ class _Rows(NamedTuple):
 
 
 def warm() -> None:
-    """Run every kernel once on a handful of rows, complete ones and some with values missing."""
+    """Run every kernel once on a handful of rows."""
+    _warm_maps()
+    if is_compiled():
+        _warm_columns()
+        _warm_mixtures()
+
+
+def _warm_maps() -> None:
+    """Run the map's, on complete rows and on some with values missing."""
     complete, codebook = np.ones((3, 2)), np.eye(2)
     weights, order = np.ones(3), np.zeros(1, dtype=np.int64)
     for X in (complete, np.where(np.eye(3, 2) > 0, np.nan, complete)):
@@ -43,6 +56,42 @@ def warm() -> None:
         rates = radii = np.ones(1)
         present(X, order, rates, radii, codebook, Grid(1, 2), is_missing=is_missing)
     mixed(codebook, codebook)
+
+
+def _warm_columns() -> None:
+    """Run those of a single column: counting, fitting, encoding to either precision, decoding."""
+    from modemap.kernels.columns import coding  # noqa: PLC0415
+    from modemap.kernels.columns.counter import Counter  # noqa: PLC0415
+
+    counter = Counter(EMPTY)
+    counter.add(np.array([0.5, 1.5]))  # by their decimals
+    Counter(counter.settle()).add(np.array([np.pi, 0.5]))  # by their bits
+    one, zero = np.ones(1), np.zeros(1)
+    moments(one, one, zero, zero, one)
+    x, modes, ends = np.ones(coding.GROUP), np.empty(coding.GROUP, np.uint8), np.ones(256)
+    rows, kept = np.empty(len(x), np.int64), np.empty(len(x))
+    valid = np.ones(1, np.bool_)
+    table = sampling_table(0.0, 1.0, zero, zero, one, valid)
+    place = (table.start, table.base, table.shift, table.modes)
+    for precision in (np.float32, np.float64):
+        values = np.empty(len(x), precision)
+        last = (ends, ends, ends, 1.0, modes, values, rows, kept)
+        coding.encode_argmax(x, zero, np.zeros(1, np.int64), 0, *last)
+        coding.encode_sampled(x, 0, np.uint64(0), *place, zero, zero, one, valid, *last)
+        coding.decode(values, modes, ends, ends, 1.0, np.empty(len(x)))
+
+
+def _warm_mixtures() -> None:
+    """Run the passes over several columns."""
+    from modemap.kernels.joint import add_statistics, lanes_of, row_scores  # noqa: PLC0415
+
+    dims, shift, coefficients = (0, 0), np.zeros(2), np.ones((1, 6))
+    width = lanes_of(len(dims))
+    statistics, totals = np.zeros((1, 1 + width + len(dims) * width)), np.zeros(2)
+    for precision in (np.float32, np.float64):
+        X = np.ones((3, 2), precision)
+        add_statistics(X, np.empty(0), dims, shift, coefficients, statistics, totals)
+        row_scores(X, dims, shift, coefficients, np.empty((3, 1)))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from modemap.estimators.umatrix import neighbor_distances
 from modemap.lifecycle.shapes import histograms
 from modemap.release import Release
 from modemap.reporting.story import Contrast, MapPicture, Models, Reason, Segment, StrangeRow
+from modemap.sketch import ColumnSketch
 
 __all__ = ["portray"]
 
@@ -24,7 +25,7 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 N_STRANGEST = 20
-MAX_SAMPLE = 200_000  # rows behind medians, ranks and histograms
+MAX_SAMPLE = 200_000  # rows behind medians and ranks
 N_USUAL = 500  # training rows that say what a usual row is
 ROWS_AT_ONCE = 1 << 17
 
@@ -45,6 +46,7 @@ class _Survey:
     """One pass over all rows: exact counts and the strangest, and an even sample of the rest."""
 
     hits: IntArray  # (n_units,)
+    sketches: Sequence[ColumnSketch]  # of the training rows' columns
     strangest: Sequence[_Strange]
     X: FloatArray  # (n_sample, n_columns), raw
     units: IntArray  # (n_sample,)
@@ -54,8 +56,8 @@ class _Survey:
 def portray(prepared: Path, release: Release) -> Models:
     """Return what ``release`` says of all rows in ``prepared``.
 
-    Counts and the strangest rows are exact; medians and histograms rest on an even sample where
-    there are very many rows.
+    Counts, histograms and the strangest rows are exact; medians rest on an even sample where there
+    are very many rows.
     """
     survey = _survey(prepared, release)
     shape = (release.som.n_rows_, release.som.n_columns_)
@@ -80,7 +82,7 @@ def portray(prepared: Path, release: Release) -> Models:
         rows=int(survey.hits.sum()),
         map=picture,
         segments=_segments(release, survey),
-        histograms=histograms(train, release.columns, release.normalizer),
+        histograms=histograms(survey.sketches, release.columns, release.normalizer),
         strangest=_strangest(release, survey.strangest, train),
     )
 
@@ -90,10 +92,14 @@ def _survey(prepared: Path, release: Release) -> _Survey:
     total = sum(pq.ParquetFile(path).metadata.num_rows for path in paths.values())
     step = -(-total // MAX_SAMPLE)
     hits = np.zeros(len(release.segments), dtype=np.int64)
+    sketches = [ColumnSketch() for _ in release.columns]
     strangest: list[_Strange] = []
     samples = []
     for split, table in _tables(paths):
         X = np.column_stack([table[name].to_numpy() for name in release.columns]).astype(float)
+        if split == SPLITS[0]:
+            for sketch, x in zip(sketches, X.T, strict=True):
+                sketch.update(x)
         scaled = release.preparation.transform(X)
         units = release.som.predict(scaled)
         log_likelihood = release.mixture.score_samples(scaled) - release.preparation.log_jacobian_
@@ -106,7 +112,7 @@ def _survey(prepared: Path, release: Release) -> _Survey:
         samples.append((X[picked], units[picked], np.full(len(X), split == SPLITS[0])[picked]))
     strangest.sort(key=lambda strange: strange.log_likelihood)
     X, units, is_train = (np.concatenate(parts) for parts in zip(*samples, strict=True))
-    return _Survey(hits, strangest[:N_STRANGEST], X, units, is_train)
+    return _Survey(hits, sketches, strangest[:N_STRANGEST], X, units, is_train)
 
 
 def _tables(paths: Mapping[str, Path]) -> Iterator[tuple[str, pa.Table]]:

@@ -14,7 +14,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from modemap.kernels.compilation import jit
-from modemap.kernels.maps import registers as r
+from modemap.kernels import registers as r
 
 __all__ = ["empty_tables", "fill_gains", "fill_tables", "room_for_gains"]
 

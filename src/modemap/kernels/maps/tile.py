@@ -16,8 +16,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from modemap.kernels import registers as r
 from modemap.kernels.compilation import jit
-from modemap.kernels.maps import registers as r
 
 __all__ = ["PANEL", "search"]
 

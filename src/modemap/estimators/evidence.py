@@ -1,0 +1,98 @@
+"""What a mixture is fitted to, whatever form the rows come in, and where the fit starts."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.random import RandomState
+from numpy.typing import NDArray
+
+from modemap.estimators.points import Points
+from modemap.estimators.posterior import Statistics
+from modemap.estimators.rows import Rows
+from modemap.estimators.starts import start_of_points, start_of_rows
+from modemap.kernels.arrays import FloatArray
+from modemap.sketch import ColumnSketch
+
+__all__ = ["Evidence", "evidence_of_array", "evidence_of_batches", "evidence_of_sketch"]
+
+SMALL_COLUMN = 1 << 14  # rows of one column that start as scikit-learn's do
+MAX_REPEATED = 1 << 18  # rows that whole weights may be written out to for the start
+
+
+class Evidence:
+    """A sample, and the statistics that a start gives it.
+
+    Attributes
+    ----------
+    sample : Points or Rows
+    """
+
+    def __init__(self, sample: Points | Rows, rows: Callable[[], Rows] | None = None) -> None:
+        self.sample, self._rows = sample, rows
+
+    def start(self, n_components: int, init_params: Any, random_state: RandomState) -> Statistics:
+        """Return the statistics of the first responsibilities, in the sample's coordinates."""
+        sample = self.sample
+        if isinstance(sample, Rows) and self._rows is None:
+            return start_of_rows(sample, n_components, init_params, random_state)
+        by_name = isinstance(init_params, str)
+        if self._rows is None:
+            assert isinstance(sample, Points)  # noqa: S101  (for the type checker)
+            return start_of_points(sample, n_components, init_params, random_state)
+        if isinstance(sample, Points) and by_name and init_params == "kmeans":
+            is_large = sample.total > SMALL_COLUMN or bool((sample.weights % 1 > 0).any())
+            if is_large:
+                return start_of_points(sample, n_components, init_params, random_state)
+        rows = self._rows()
+        found = start_of_rows(rows, n_components, init_params, random_state)
+        return found._replace(centers=found.centers + (rows.center - sample.center))
+
+
+def evidence_of_sketch(sketch: ColumnSketch) -> Evidence:
+    """Return the evidence of a column's sketch.
+
+    Raises
+    ------
+    ValueError
+        If it holds no value.
+    """
+    values, counts = sketch.values_and_counts()
+    if not len(values):
+        raise ValueError("X must hold a value that is not missing, got none")
+    return Evidence(Points(values, counts.astype(np.float64)))
+
+
+def evidence_of_array(X: NDArray[Any], weights: FloatArray | None, n_threads: int) -> Evidence:
+    """Return the evidence of rows in memory, (n_samples, n_features)."""
+    if weights is not None:
+        X, weights = X[weights > 0], weights[weights > 0]
+    is_whole = weights is not None and bool((weights % 1 == 0).all())
+    if X.shape[1] > 1:
+        if is_whole and weights is not None and weights.sum() <= MAX_REPEATED:
+            repeated = np.repeat(X, weights.astype(np.int64), axis=0)
+            return Evidence(Rows(lambda: [X], weights, n_threads), lambda: Rows(lambda: [repeated]))
+        return Evidence(Rows(lambda: [X], weights, n_threads))
+    seen = ~np.isnan(X[:, 0])
+    X, weights = X[seen], None if weights is None else weights[seen]
+    if not len(X):
+        raise ValueError("X must hold a value that is not missing, got none")
+    if weights is None or is_whole:
+        sketch = ColumnSketch().update(X[:, 0], weights, n_threads=n_threads)
+        sample = evidence_of_sketch(sketch).sample
+        if weights is not None and weights.sum() <= SMALL_COLUMN:
+            X, weights = np.repeat(X, weights.astype(np.int64), axis=0), None
+    else:
+        values, places = np.unique(X[:, 0].astype(np.float64), return_inverse=True)
+        sample = Points(values, np.bincount(places, weights).astype(np.float64))
+    return Evidence(sample, lambda: Rows(lambda: [X], weights, center=sample.center))
+
+
+def evidence_of_batches(parts: Callable[[], Any], n_features: int, n_threads: int) -> Evidence:
+    """Return the evidence of parts, each (n_rows, n_features): one column becomes its sketch."""
+    if n_features > 1:
+        return Evidence(Rows(parts, None, n_threads))
+    sketch = ColumnSketch()
+    for part in parts():
+        sketch.update(part[:, 0], n_threads=n_threads)
+    return evidence_of_sketch(sketch)

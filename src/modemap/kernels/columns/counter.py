@@ -1,0 +1,221 @@
+"""Count the values of a column into bins: decimals in a table, others in a hash of cells.
+
+Both are only accumulators. What is settled from them, :class:`~modemap.kernels.columns.bins.Bins`,
+depends on the values alone.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modemap.kernels.arrays import FloatArray
+from modemap.kernels.columns import cells, decimals
+from modemap.kernels.columns.bins import (
+    Bins,
+    BitArray,
+    bins_of_counts,
+    bins_of_rows,
+    combine,
+    settle_bins,
+)
+
+__all__ = ["Counter"]
+
+CHUNK = 1 << 15  # rows at a time: they stay in the second-level cache
+FAR = 1 << 12  # rows that are sorted where one lies beyond the pages
+FIRST = 1 << 18  # rows that are sorted to find the first bins
+TABLE = 3 << 17  # places for decimals
+MAX_ROWS = 1 << 31  # of the table, whose counts have 32 bits
+SCALES = (1.0, 10.0, 100.0, 1e3, 1e4, 1e6)
+SAMPLE = 8192
+MIN_SHARE = 0.9  # of the first rows that decimals must make up
+LARGEST_WHOLE = 2.0**52
+LARGEST = 1e300
+MAX_PAGE = 6
+MANTISSA = 52
+MAX_TABLE = 1 << 17  # pages in a table
+MARGIN = 16  # pages on either side, at least
+NO_TABLE = 1 << 62
+ROOM = 33 << 12  # cells
+
+
+class Counter:
+    """Rows counted since bins were last settled.
+
+    Attributes
+    ----------
+    n_missing, n_infinite : int
+        NaN and infinities so far; neither falls into a bin.
+    least, greatest : int
+        Extreme values so far, as integers in the order of the floats.
+    """
+
+    def __init__(self, bins: Bins) -> None:
+        self.n_missing = self.n_infinite = 0
+        self.least, self.greatest = np.iinfo(np.int64).max, np.iinfo(np.int64).min
+        self._bins: Bins | None = bins
+        self._table: NDArray[np.uint32] | None = None
+        self._wait, self._pause, self._n_rows = 0, 1, 0
+        self._patience = CHUNK
+
+    @property
+    def nbytes(self) -> int:
+        """Memory in use, in bytes."""
+        arrays: list[NDArray[Any]] = []
+        if self._table is not None:
+            arrays += [self._table, self._numbers, self._rest]
+        if self._bins is None:
+            arrays += [self._pages, self._tags, self._homes, self._cells]
+        else:
+            arrays += [self._bins.keys, self._bins.words]
+        return sum(array.nbytes for array in arrays)
+
+    def add(self, values: FloatArray) -> bool:
+        """Count values, (n,); return whether any is infinite."""
+        for start in range(0, len(values), CHUNK):
+            self._add_chunk(np.ascontiguousarray(values[start : start + CHUNK], np.float64))
+        return self.n_infinite > 0 or (self._bins is None and bool(self._state[1]))
+
+    def settle(self) -> Bins:
+        """Return the canonical bins of all values."""
+        bins = self._settled_cells()
+        if self._table is not None and self._n_rows:
+            places = np.flatnonzero(self._table[:-1])
+            values = (places + self._low) / self._scale + 0.0
+            bits = values.view(np.uint64)
+            bins = combine(bins, bins_of_counts(bits, self._table[places].astype(np.uint64)))
+            self._note_extremes(bits)
+            self._table[:] = 0
+            self._n_rows = 0
+        self._bins = bins
+        return bins
+
+    def _add_chunk(self, values: FloatArray) -> None:
+        if self._table is None and not self._wait:
+            self._start_table(values)
+        if self._table is None or self._wait:  # decimals did not pay: again later, ever more rarely
+            self._wait = max(self._wait - 1, 0)
+            self._add_bits(values.view(np.uint64))
+            return
+        n_rest = decimals.count_decimals(
+            values, self._scale, self._low, self._table, self._numbers, self._rest
+        )
+        self._add_bits(self._rest[:n_rest])
+        self._n_rows += len(values)
+        if self._n_rows > MAX_ROWS:
+            self.settle()
+        if 2 * n_rest > len(values):
+            self._wait, self._pause = self._pause, 2 * self._pause
+
+    def _start_table(self, values: FloatArray) -> None:
+        """Choose the decimals that the first rows have, if any."""
+        sample = values[:SAMPLE]
+        sample = sample[np.abs(sample) < LARGEST]
+        for scale in SCALES if len(sample) else ():
+            whole = np.rint(sample * scale)
+            least, most = float(whole.min()), float(whole.max())
+            fits = most - least < MIN_SHARE * TABLE and max(abs(least), abs(most)) < LARGEST_WHOLE
+            if fits and np.mean(whole / scale == sample) > MIN_SHARE:
+                middle = least - (TABLE - (most - least)) // 2
+                self._scale = scale
+                self._low = 0.0 if least >= 0 and most < TABLE else float(middle)
+                self._table = np.zeros(TABLE + 1, np.uint32)
+                self._numbers = np.empty(decimals.BLOCK, np.int32)
+                self._rest = np.empty(CHUNK, np.uint64)
+                return
+        self._wait = NO_TABLE
+
+    def _add_bits(self, bits: BitArray) -> None:
+        if self._bins is not None and not len(self._bins.keys) and len(bits):
+            self._sort_in(self._bins, bits[:FIRST])
+            bits = bits[FIRST:]
+        if self._bins is not None and len(bits):
+            self._open(self._bins)
+        while len(bits):
+            n_done = cells.count_cells(
+                bits,
+                np.uint64(self._shift),
+                *self._places(),
+            )
+            if self._state[5] > self._patience:  # the table lies where few rows are: place it anew
+                self._patience *= 2
+                self._open(self._settled_cells())
+            if n_done == len(bits):
+                return
+            self._sort_in(self._settled_cells(), bits[n_done : n_done + FAR])
+            bits = bits[n_done + FAR :]
+            if len(bits):
+                self._open(self._settled_cells())
+
+    def _sort_in(self, bins: Bins, bits: BitArray) -> None:
+        """Count rows without cells: the first of all, or some with one beyond the known pages."""
+        is_special = bits & cells.EXPONENT == cells.EXPONENT
+        n_missing = int(np.count_nonzero(np.isnan(bits.view(np.float64))))
+        self.n_missing += n_missing
+        self.n_infinite += int(np.count_nonzero(is_special)) - n_missing
+        bits = bits[~is_special]
+        if len(bits):
+            self._bins = combine(bins, bins_of_rows(bits))
+            self._note_extremes(bits)
+
+    def _note_extremes(self, bits: BitArray) -> None:
+        ordered = bits.view(np.int64)
+        ordered = ordered ^ ((ordered >> 63) & np.iinfo(np.int64).max)
+        self.least = min(self.least, int(ordered.min()))
+        self.greatest = max(self.greatest, int(ordered.max()))
+
+    def _open(self, bins: Bins) -> None:
+        """Give the bins cells; their pages are as wide as their keys are dense."""
+        n_bins = len(bins.keys)
+        steps = bins.keys[1:] ^ bins.keys[:-1]
+        widest = min(MAX_PAGE, MANTISSA - bins.shift)  # no page holds both a finite value and NaN
+        for p in range(widest, -1, -1):
+            n_pages = 1 + int(np.count_nonzero(steps >> np.uint64(p)))
+            if n_pages << p <= max(2 * n_bins, ROOM // 2):
+                break
+        room = max(ROOM >> p, n_pages + (2 * cells.BLOCK >> p) + 1)
+        self._bins, self._shift, self._p = None, bins.shift, p
+        self._base, n_places = _window(bins.keys >> np.uint64(p), bins.counts)
+        self._pages = np.full(n_places + 1, -1, np.int32)
+        size = 1 << room.bit_length()
+        self._tags, self._homes = np.full(size, cells.FREE), np.zeros(size, np.int32)
+        self._cells = np.zeros((room << p, 2), np.uint64)
+        self._state = np.array([0, 0, 0, self.least, self.greatest, 0], np.int64)
+        cells.insert_pages(bins.keys, bins.words, *self._places())
+
+    def _places(self) -> tuple[Any, ...]:
+        """Return what the kernels find cells by, and the cells."""
+        p, base = np.uint64(self._p), np.uint64(self._base)
+        return p, base, self._pages, self._tags, self._homes, self._cells, self._state
+
+    def _settled_cells(self) -> Bins:
+        """Return the bins of the cells; the hash is given up."""
+        if self._bins is not None:
+            return self._bins
+        self.n_infinite += int(self._state[1])
+        self.n_missing += int(self._state[2])
+        self.least, self.greatest = int(self._state[3]), int(self._state[4])
+        near, far = np.flatnonzero(self._pages >= 0), np.flatnonzero(self._tags != cells.FREE)
+        pages = np.concatenate((near.astype(np.uint64) + np.uint64(self._base), self._tags[far]))
+        order = np.argsort(pages)
+        pages, homes = pages[order], np.concatenate((self._pages[near], self._homes[far]))[order]
+        within = np.arange(1 << self._p, dtype=np.uint64)
+        keys = ((pages << np.uint64(self._p))[:, np.newaxis] | within).ravel()
+        words = self._cells.reshape(-1, 1 << self._p, 2)[homes].reshape(-1, 2)
+        occupied = words[:, 1] > 0
+        bins = settle_bins(keys[occupied], words[occupied], self._shift)
+        self._bins = bins
+        return bins
+
+
+def _window(pages: BitArray, counts: BitArray) -> tuple[int, int]:
+    """Return where the table begins, and its length: there where most rows are."""
+    steps = np.concatenate(([0], np.cumsum(counts.astype(np.int64))))
+    reach = np.uint64(MAX_TABLE - 2 * MARGIN)
+    ends = np.searchsorted(pages, np.minimum(pages, cells.FREE - reach) + reach)
+    best = int(np.argmax(steps[ends] - steps[:-1]))
+    first, last = int(pages[best]), int(pages[ends[best] - 1])
+    margin = min(max((last - first) // 4, MARGIN), (MAX_TABLE - (last - first)) // 2)
+    base = max(first - margin, 0)
+    return base, min(last + margin - base, MAX_TABLE)

@@ -1,0 +1,188 @@
+"""Modes of columns in files: fitted, encoded and decoded in bounded memory, by the shell."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pc
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+from modemap.cli import app
+from modemap.data import streams
+from modemap.errors import DataError, ReleaseError
+
+N = 5000
+
+
+@pytest.fixture(name="x")
+def column():
+    """Return cents of two modes and a tail, with some far away."""
+    rng = np.random.default_rng(0)
+    x = np.where(rng.uniform(size=N) < 0.5, rng.normal(500, 50, N), rng.lognormal(3, 1, N))
+    x[::500] = 1e6
+    return x.round(2)
+
+
+@pytest.fixture(autouse=True)
+def small_tables(monkeypatch, tmp_path):
+    """Let a file be many tables, and work in a folder of its own."""
+    monkeypatch.setattr(streams, "ROWS", 700)
+    monkeypatch.chdir(tmp_path)
+
+
+def modes(*arguments):
+    """Run `modemap modes`."""
+    result = CliRunner().invoke(app, ["modes", *map(str, arguments)])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def there_and_back(data, again, *options):
+    """Fit, encode and decode a file."""
+    modes("fit", data, "m.npz", *options)
+    modes("transform", "m.npz", data, "encoded.parquet")
+    modes("inverse", "m.npz", "encoded.parquet", again)
+
+
+@pytest.mark.parametrize("option", ["--threads=2", "--sampled"])
+def test_raw_values_come_back_in_every_byte(x, tmp_path, option):
+    """Also those that are far from every mode, and however modes are chosen."""
+    x.astype("<f8").tofile("x.f64")
+
+    there_and_back("x.f64", "again.f64", option)
+
+    assert (tmp_path / "again.f64").read_bytes() == (tmp_path / "x.f64").read_bytes()
+
+
+def test_arrays_come_back(x):
+    """Of one column as of several, in their type."""
+    for array in (x, np.column_stack((x, x[::-1])).astype(np.float32)):
+        np.save("x.npy", array)
+
+        there_and_back("x.npy", "again.npy")
+
+        again = np.load("again.npy")
+        np.testing.assert_array_equal(again, array)
+        assert again.dtype == array.dtype
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+def test_tables_come_back_with_types_and_missing_values(x, suffix):
+    """The columns of numbers; text is left out."""
+    numbers = pa.array(np.arange(N) % 37, mask=np.arange(N) % 7 == 0)
+    cents = pa.array(x, mask=np.arange(N) % 11 == 0)
+    table = pa.table({"name": ["a"] * N, "number": numbers, "cents": cents})
+    if suffix == ".csv":
+        pc.write_csv(table, "t.csv")
+    else:
+        pq.write_table(table, "t.parquet")
+
+    there_and_back(f"t{suffix}", "again.parquet")
+
+    assert pq.read_table("again.parquet").equals(table.drop(["name"]))
+    modes("inverse", "m.npz", "encoded.parquet", "again.csv")
+    assert pc.read_csv("again.csv").equals(table.drop(["name"]))
+
+
+def test_rows_in_tables_are_encoded_as_the_rows_at_once(x, monkeypatch):
+    """A draw depends on the number of the row in the file."""
+    np.save("x.npy", x)
+    modes("fit", "x.npy", "m.npz", "--sampled")
+    modes("transform", "m.npz", "x.npy", "parts.parquet")
+    monkeypatch.setattr(streams, "ROWS", N)
+
+    modes("transform", "m.npz", "x.npy", "whole.parquet")
+
+    assert pq.read_table("parts.parquet").equals(pq.read_table("whole.parquet"))
+    assert pq.read_table("whole.parquet").column_names == ["x0_value", "x0_mode", "x0_kept"]
+
+
+def test_chosen_columns_are_told(x):
+    """Each with its modes, and the model with its digest."""
+    pq.write_table(pa.table({"a": x, "b": x}), "t.parquet")
+
+    told = modes("fit", "t.parquet", "m.npz", "--column", "b", "--components", 3)
+
+    assert told.startswith("b: ")
+    assert "m.npz: digest " in told
+    modes("transform", "m.npz", "t.parquet", "encoded.parquet")
+    assert pq.read_schema("encoded.parquet").names == ["b_value", "b_mode", "b_kept"]
+
+
+def broken(name):
+    """Write a file that is none of its kind."""
+    if name in {"odd.f64", "cut.parquet"}:
+        Path(name).write_bytes(b"PAR1.")
+    elif name == "text.csv":
+        pc.write_csv(pa.table({"a": ["x", "y"]}), "text.csv")
+    elif name == "infinite.npy":
+        np.save("infinite.npy", np.array([1.0, np.inf]))
+    elif name == "empty.f64":
+        np.empty(0).tofile("empty.f64")
+    return name
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("none.parquet", r"none.parquet: must exist\n  found: no such file\n  hint: "),
+        ("odd.f64", r"odd.f64: must be a whole .f64 file\n  found: 5 bytes, no multiple of 8"),
+        ("cut.parquet", r"cut.parquet: must be a whole .parquet file\n  found: .*\n  hint: "),
+        ("text.csv", r"text.csv: must have the columns, of numbers\n  found: columns a"),
+        ("infinite.npy", r"infinite.npy: must have modes\n  found: .*inf.*\n  hint: "),
+        ("empty.f64", r"empty.f64: must have modes\n  found: .*\n  hint: "),
+        ("rows.txt", r"rows.txt: must end in one of .*\n  found: .txt\n  hint: "),
+    ],
+)
+def test_a_file_that_cannot_be_fitted_is_told(name, message, tmp_path):
+    """Place, rule, value and next step; no model is written."""
+    with pytest.raises(DataError, match=message):
+        modes("fit", broken(name), "m.npz")
+
+    assert not (tmp_path / "m.npz").exists()
+
+
+def test_what_was_there_stays_where_rows_cannot_be_encoded(x, tmp_path):
+    """An output is written whole or not at all."""
+    np.save("x.npy", x)
+    there_and_back("x.npy", "again.npy")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    np.save("y.npy", np.append(x, np.inf))
+
+    with pytest.raises(DataError, match=r"y.npy: must hold rows that m.npz encodes"):
+        modes("transform", "m.npz", "y.npy", "encoded.parquet")
+
+    (tmp_path / "y.npy").unlink()
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_another_models_encoding_is_refused(x, tmp_path):
+    """Its modes would stand for other values."""
+    np.save("x.npy", x)
+    there_and_back("x.npy", "again.npy")
+    modes("fit", "x.npy", "other.npz", "--components", 2)
+
+    with pytest.raises(DataError, match=r"encoded.parquet: must be columns that other.npz encoded"):
+        modes("inverse", "other.npz", "encoded.parquet", "new.npy")
+
+    assert not (tmp_path / "new.npy").exists()
+    pq.write_table(pa.table({"x": x}), "plain.parquet")
+    with pytest.raises(DataError, match="no columns encoded by `modemap modes transform`"):
+        modes("inverse", "m.npz", "plain.parquet", "new.npy")
+
+
+def test_outputs_of_another_kind_are_refused(x):
+    """One column in .f64, encoded columns in Parquet, a model that is one."""
+    np.save("x.npy", np.column_stack((x, x)))
+    there_and_back("x.npy", "again.npy")
+
+    with pytest.raises(DataError, match=r"again.f64: holds one column\n  found: x0, x1"):
+        modes("inverse", "m.npz", "encoded.parquet", "again.f64")
+    with pytest.raises(DataError, match=r"encoded.csv: must end in .parquet"):
+        modes("transform", "m.npz", "x.npy", "encoded.csv")
+    with pytest.raises(ReleaseError, match=r"x.npy: must be a mode_normalizer file"):
+        modes("transform", "x.npy", "x.npy", "encoded.parquet")
