@@ -7,10 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import settings
+from hypothesis.internal.conjecture import providers
 
 pytest_plugins = ["tests.projects", "tests.stories"]
 
-# The same examples in every run; `--hypothesis-profile=default` looks for new ones.
+# The same examples in every run; `--hypothesis-profile=default` looks for new ones. Constants of
+# loaded modules would be among them, and which modules are loaded depends on the order of tests.
+providers._get_local_constants = lambda: providers._local_constants
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 

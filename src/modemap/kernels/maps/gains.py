@@ -13,8 +13,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from modemap.kernels.compilation import jit
 from modemap.kernels import registers as r
+from modemap.kernels.compilation import jit
 
 __all__ = ["empty_tables", "fill_gains", "fill_tables", "room_for_gains"]
 
