@@ -88,6 +88,10 @@ test-all: $(READY) ## the others: slow ones, and what needs Debian's browser and
 bench: $(READY) ## measure the bars of docs/benchmarks.md; exit 1 when one does not hold
 	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks
 
+.PHONY: bench-billion
+bench-billion: $(READY) ## the same for a billion values, in memory and from disk (22 GB of it)
+	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks billion
+
 .PHONY: clean
 clean: ## remove outputs and caches; records of runs (mlruns, .prefect, DVC's cache) and .venv stay
 	@rm -rf data models reports/*/ reports/*.parquet reports/*.html .modemap dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,4 +1,7 @@
-"""`python -m benchmarks [SUITE …]`: measure, print, write; exit 1 when a bar does not hold."""
+"""`python -m benchmarks [SUITE …]`: measure, print, write; exit 1 when a bar does not hold.
+
+The suite `billion` runs only where it is named.
+"""
 
 import importlib
 import sys

@@ -436,3 +436,26 @@ def test_integers_to_the_last_bit_come_back(whole, encoding):
 
     assert restored.dtype == np.int64
     np.testing.assert_array_equal(restored, X)
+
+
+@pytest.mark.parametrize("encoding", ["argmax", "sampled"])
+def test_threads_change_no_digit_of_a_long_column(encoding):
+    """Neither of values and modes, nor of the rows that are kept, nor of what comes back."""
+    rng = np.random.default_rng(0)
+    x = np.where(rng.uniform(size=300_001) < 0.5, rng.normal(5, 1, 300_001).round(2), 1e3)
+    x[rng.integers(0, len(x), 900)] = np.nan
+    x[rng.integers(0, len(x), 900)] = 1e7
+    one, two = (
+        ModeNormalizer(4, encoding=encoding, random_state=0, n_jobs=n).fit(x[:, None])
+        for n in (1, 2)
+    )
+
+    single, double = one.encode(x[:, None]), two.encode(x[:, None])
+
+    assert len(single.kept_rows) > 800
+    np.testing.assert_array_equal(double.values, single.values)
+    np.testing.assert_array_equal(double.modes, single.modes)
+    np.testing.assert_array_equal(double.kept_rows, single.kept_rows)
+    again = two.inverse_transform(double)
+    np.testing.assert_array_equal(again, one.inverse_transform(single))
+    np.testing.assert_array_equal(again[:, 0], x)

@@ -1,5 +1,6 @@
 """Encode a column by the mode of each value and its place within that mode, and back."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from modemap.estimators.column_modes import ColumnModes
 from modemap.kernels.arrays import FloatArray, IntArray
+from modemap.kernels.chunks import chunk_slices, map_slices
 from modemap.kernels.columns.boundaries import decision_boundaries
 from modemap.kernels.columns.sampling import MISSING, drawn_modes, sampling_table
 from modemap.kernels.compilation import is_compiled
@@ -156,37 +158,50 @@ class ColumnCoder:
         self._table: Any = None
 
     def encode(
-        self, column: NDArray[Any], seed: int | None = None, first_row: int = 0
+        self,
+        column: NDArray[Any],
+        seed: int | None = None,
+        first_row: int = 0,
+        n_threads: int = 1,
     ) -> ColumnEncoding:
         """Encode a column: by the most probable modes, or by modes drawn with ``seed``.
 
-        A draw depends on the seed and the row's number alone.
+        A draw depends on the seed and the row's number alone, so threads change no digit.
         """
         n = len(column)
         values, modes = np.empty(n, self.dtype), np.empty(n, np.uint8)
-        kept_rows = []
-        for start in range(0, n, CHUNK):
-            part = column[start : start + CHUNK]
-            rows = self._encode_chunk(
-                part, seed, first_row + start, values[start : start + CHUNK],
-                modes[start : start + CHUNK],
-            )  # fmt: skip
-            kept_rows.append(rows + start)
-        rows = np.concatenate(kept_rows) if kept_rows else np.empty(0, np.int64)
+        if seed is not None:
+            self._sampling_table()  # once, before the threads
+
+        def encoded(part: slice) -> list[IntArray]:
+            kept_rows = []
+            for rows in _blocks(part):
+                lost = self._encode_chunk(
+                    column[rows], seed, first_row + rows.start, values[rows], modes[rows]
+                )
+                kept_rows.append(lost + rows.start)
+            return kept_rows
+
+        parts = map_slices(encoded, chunk_slices(n, min_rows=CHUNK), n_threads)
+        rows = np.concatenate([np.empty(0, np.int64), *(rows for part in parts for rows in part)])
         return ColumnEncoding(values, modes, rows, np.asarray(column[rows]), column.dtype)
 
-    def decode(self, encoding: ColumnEncoding) -> NDArray[Any]:
+    def decode(self, encoding: ColumnEncoding, n_threads: int = 1) -> NDArray[Any]:
         """Return the column, in its own dtype; float64 where an integer column lacks values."""
         n, dtype = len(encoding.values), encoding.dtype
         is_float = dtype.kind == "f"
         if not is_float and (encoding.modes == MISSING).any():
             dtype, is_float = np.dtype(np.float64), True
         column = np.empty(n, dtype)
-        for start in range(0, n, CHUNK):
-            rows = slice(start, start + CHUNK)
-            x = self.restored(encoding.values[rows], encoding.modes[rows])
-            with np.errstate(invalid="ignore", over="ignore"):  # of rows that are kept
-                column[rows] = x
+
+        def decoded(part: slice) -> None:
+            for rows in _blocks(part):
+                x = self.restored(encoding.values[rows], encoding.modes[rows])
+                with np.errstate(invalid="ignore", over="ignore"):  # of rows that are kept
+                    column[rows] = x
+
+        for _ in map_slices(decoded, chunk_slices(n, min_rows=CHUNK), n_threads):
+            pass
         column[encoding.rows] = encoding.kept
         return column
 
@@ -298,6 +313,12 @@ def learned_decimals(x: NDArray[Any]) -> int | None:
             if np.array_equal(np.round(x, decimals), x):
                 return decimals
     return None
+
+
+def _blocks(part: slice) -> Iterator[slice]:
+    """Cut rows into blocks that stay in the cache."""
+    for start in range(part.start, part.stop, CHUNK):
+        yield slice(start, min(start + CHUNK, part.stop))
 
 
 def _padded(numbers: FloatArray) -> FloatArray:

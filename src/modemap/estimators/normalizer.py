@@ -226,9 +226,11 @@ class ModeNormalizer(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         columns = self._columns(X, reset=False)
         seed = self.seed_ if self.encoding == "sampled" else None
+        n_threads = check_threads(self.n_jobs)
+        inner = n_threads if len(columns.arrays) == 1 else 1
 
         def encoded(j: int) -> ColumnEncoding:
-            encoding = self._coders[j].encode(columns.arrays[j], seed, first_row)
+            encoding = self._coders[j].encode(columns.arrays[j], seed, first_row, inner)
             kept = np.asarray(encoding.kept, np.float64)
             if len(kept) and not np.abs(kept).max() <= LARGEST:
                 raise ValueError(
@@ -237,7 +239,6 @@ class ModeNormalizer(TransformerMixin, BaseEstimator):
                 )
             return encoding
 
-        n_threads = check_threads(self.n_jobs)
         encodings = tuple(_mapped(encoded, len(columns.arrays), n_threads))
         return ModeEncoding(encodings, self.digest_, columns.names, columns.container)
 
@@ -280,11 +281,12 @@ class ModeNormalizer(TransformerMixin, BaseEstimator):
         if not isinstance(X, ModeEncoding):
             return self._from_dense(X)
         self._check_encoding(X)
+        n_threads = check_threads(self.n_jobs)
+        inner = n_threads if len(X.columns) == 1 else 1
 
         def decoded(j: int) -> NDArray[Any]:
-            return self._coders[j].decode(X.columns[j])
+            return self._coders[j].decode(X.columns[j], inner)
 
-        n_threads = check_threads(self.n_jobs)
         arrays = list(_mapped(decoded, len(X.columns), n_threads))
         return container_of(arrays, X.names, X.container)
 
