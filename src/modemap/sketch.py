@@ -112,7 +112,8 @@ class ColumnSketch:
         ------
         ValueError
             If a value is infinite or no number, the shape is another, a weight is negative or no
-            whole number, or more than 2^40 rows were counted. The sketch stays as it was.
+            whole number, or more than 2^40 rows were counted. The sketch stays as it was, but for
+            the finite values beside an infinite one, some of which may have been counted.
         """
         column = _column(values)
         if weights is not None:

@@ -16,6 +16,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from modemap.estimators.batches import Batches
+from modemap.estimators.blas import one_blas_thread
 from modemap.estimators.checks import (
     check_choice,
     check_integer,
@@ -208,7 +209,8 @@ class BayesianGaussianMixture(DensityMixin, BaseEstimator):
         self._check_arguments()
         self._forget()
         n_threads = check_threads(self.n_jobs)
-        self._fit(self._evidence(X, sample_weight, n_threads))
+        with one_blas_thread():
+            self._fit(self._evidence(X, sample_weight, n_threads))
         return self
 
     def fit_predict(
@@ -242,7 +244,9 @@ class BayesianGaussianMixture(DensityMixin, BaseEstimator):
                 if name not in SEEN:
                     delattr(self, name)
         else:
-            self._step(Rows(lambda: [checked], weights, check_threads(self.n_jobs)))
+            n_threads = check_threads(self.n_jobs)
+            with one_blas_thread():
+                self._step(Rows(lambda: [checked], weights, n_threads))
         return self
 
     def score_samples(self, X: ArrayLike) -> FloatArray:
@@ -514,17 +518,17 @@ class BayesianGaussianMixture(DensityMixin, BaseEstimator):
         check_is_fitted(self)
         checked = self._checked(X, reset=False)
         posterior, prior = self._posterior(self.mean_prior_), self._prior()
-        answers = [
-            answer(
-                scores_of(checked[start : start + BLOCK], self.mean_prior_, posterior, prior, peaks)
-            )
-            for start in range(0, len(checked), BLOCK)
-        ]
+        answers = []
+        with one_blas_thread():
+            for start in range(0, len(checked), BLOCK):
+                rows = checked[start : start + BLOCK]
+                answers.append(answer(scores_of(rows, self.mean_prior_, posterior, prior, peaks)))
         return np.concatenate(answers)
 
     def _refit(self) -> None:
         self._is_stale = False
-        self._fit(evidence_of_sketch(self._sketch))
+        with one_blas_thread():
+            self._fit(evidence_of_sketch(self._sketch))
 
     def _step(self, rows: Rows) -> None:
         """Take a stepwise step of several columns."""

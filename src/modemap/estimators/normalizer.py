@@ -13,6 +13,7 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from modemap.estimators.batches import Batches
+from modemap.estimators.blas import one_blas_thread
 from modemap.estimators.checks import (
     LARGEST,
     check_choice,
@@ -171,7 +172,8 @@ class ModeNormalizer(TransformerMixin, BaseEstimator):
             rng = np.random.RandomState(seeds[j] % 2**32)
             return fit_column_modes(sketches[j], n_components, max_iter, rng)
 
-        self.mixtures_ = list(_mapped(mixture, len(sketches), n_threads))
+        with one_blas_thread():
+            self.mixtures_ = list(_mapped(mixture, len(sketches), n_threads))
         learns = self.rounding is not None
         self.decimals_ = [learned_decimals(sample) if learns else None for sample in samples]
         self.ranges_ = np.array([sketch.quantiles(RANGE) for sketch in sketches])
