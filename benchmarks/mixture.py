@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import BayesianGaussianMixture as Peer
+from threadpoolctl import threadpool_limits
 
 from benchmarks.bars import Bar
 from modemap import BayesianGaussianMixture, ModeNormalizer
@@ -55,7 +56,8 @@ def measure() -> list[Bar]:
     """Measure every bar; CPU seconds, as ratios to the peer's in the same run."""
     warnings.simplefilter("ignore", ConvergenceWarning)
     x = _column(N_ROWS)
-    return [_fit_bar(x[:N_FIT]), *_coding_bars(x), _joint_bar(), _counting_bar()]
+    with threadpool_limits(1):  # of BLAS and OpenMP: one thread each
+        return [_fit_bar(x[:N_FIT]), *_coding_bars(x), _joint_bar(), _counting_bar()]
 
 
 def _column(n_rows: int) -> Rows:
