@@ -1,15 +1,10 @@
-"""The mixture and the mode normaliser beside scikit-learn and RDT, in one run.
-
-RDT runs in an environment of its own, `.peers/mixture`, made from `benchmarks/peers/mixture.txt`.
-"""
+"""The mixture and the mode normaliser beside scikit-learn and RDT, in one run."""
 
 import json
 import subprocess
-import sys
 import time
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +13,7 @@ from sklearn.mixture import BayesianGaussianMixture as Peer
 from threadpoolctl import threadpool_limits
 
 from benchmarks.bars import Bar
+from benchmarks.peers import python_with
 from modemap import BayesianGaussianMixture, ModeNormalizer
 from modemap.sketch import ColumnSketch
 
@@ -27,8 +23,6 @@ N_ROWS = 10_000_000
 N_FIT = 1_000_000
 ROUNDS = 3
 PEER_ITERATIONS = 2  # of scikit-learn's hundred: they all cost the same
-ENVIRONMENT = Path(".peers/mixture")
-REQUIREMENTS = Path("benchmarks/peers/mixture.txt")
 RDT = """
 import json, sys, time, warnings
 import numpy as np, pandas as pd
@@ -130,9 +124,8 @@ def _counting_bar() -> Bar:
 
 
 def _ratio(work: str, ratios: list[float], bar: float) -> Bar:
-    """Return a bar on how many times faster we are, as the bar's share of it: at most 1."""
-    best = max(ratios)
-    return Bar(f"{work}: {best:.0f} times; bar {bar} times", bar / best, 1, "of it", ratios)
+    """Return a bar on how many times faster we are."""
+    return Bar(work, max(ratios), bar, "times", ratios, is_least=True)
 
 
 def _seconds(work: Callable[[], object]) -> float:
@@ -142,12 +135,8 @@ def _seconds(work: Callable[[], object]) -> float:
 
 
 def _rdt_seconds(x: Rows) -> dict[str, float]:
-    python = ENVIRONMENT / "bin" / "python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", ENVIRONMENT], check=True)
-        install = [python, "-m", "pip", "install", "--quiet", "-r", REQUIREMENTS]
-        subprocess.run(install, check=True)
-    path = ENVIRONMENT / "column.npy"
+    python = python_with("mixture")
+    path = python.parents[1] / "column.npy"
     np.save(path, x)
     try:
         done = subprocess.run([python, "-c", RDT, path], check=True, capture_output=True, text=True)

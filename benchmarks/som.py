@@ -1,20 +1,15 @@
-"""The map beside its peers: seconds of the processor in one run, from the same start and schedule.
-
-The peers live in an environment of their own, `.venv-peers`, made here from `benchmarks/peers.txt`.
-"""
+"""The map beside its peers: seconds of the processor, in one run from the same start and radii."""
 
 import json
 import os
 import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 from benchmarks.bars import Bar
+from benchmarks.peers import python_with
 
 __all__ = ["measure"]
 
-PEERS = Path(".venv-peers")
 LEADS = {"A": 4.0, "B": 1.3, "C": 15.0}  # times the fastest peer's speed, at least
 ONLINE_LEAD = 50.0
 MB = 50.0
@@ -93,14 +88,9 @@ def _ratio(work: str, found: dict[str, list[float]], limit: float) -> Bar:
 
 
 def _run_worker() -> dict[str, Any]:
-    python = PEERS / "bin" / "python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", str(PEERS)], check=True)
-        install = [str(python), "-m", "pip", "install", "--quiet", "-r", "benchmarks/peers.txt"]
-        subprocess.run(install, check=True)
     one_thread = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": "src"}
     done = subprocess.run(
-        [str(python), "-m", "benchmarks.som_worker"],
+        [python_with("som"), "-m", "benchmarks.som_worker"],
         env=os.environ | one_thread,
         stdout=subprocess.PIPE,
         text=True,

@@ -2,14 +2,13 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from benchmarks.peers import python_with
+
 ROOT = Path(__file__).parents[2]
-ENVIRONMENT = ROOT / ".peers" / "mixture"
-REQUIREMENTS = ROOT / "benchmarks" / "peers" / "mixture.txt"
 
 pytestmark = [pytest.mark.peers, pytest.mark.timeout(1200)]
 
@@ -25,12 +24,7 @@ from modemap.estimators.rdt import ModeTransformer
 @pytest.fixture(scope="module")
 def python():
     """Return the interpreter of the peers' environment, made if it is not there."""
-    found = ENVIRONMENT / "bin" / "python"
-    if not found.exists():
-        subprocess.run([sys.executable, "-m", "venv", ENVIRONMENT], check=True)
-        install = [found, "-m", "pip", "install", "--quiet", "-r", REQUIREMENTS]
-        subprocess.run(install, check=True)
-    return found
+    return python_with("mixture")
 
 
 def run(python, code):
