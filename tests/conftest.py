@@ -25,6 +25,12 @@ def pytest_configure() -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Begin with the workflow's long tests, so that no worker waits for the other at the end."""
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/workflow/"))
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item):
     """Fail a test that skips itself: what did not run proves nothing."""

@@ -6,6 +6,7 @@ import pkgutil
 import subprocess
 import sys
 
+import pytest
 from numba.core.dispatcher import Dispatcher
 
 import modemap.kernels
@@ -26,6 +27,7 @@ def kernels() -> set[str]:
     }
 
 
+@pytest.mark.slow
 def test_every_kernel_is_compiled(tmp_path):
     """The cache folder holds the machine code of each kernel of the package."""
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}

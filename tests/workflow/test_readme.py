@@ -162,6 +162,7 @@ def test_every_exit_code_is_explained():
     assert listed == {0, *codes}
 
 
+@pytest.mark.slow
 def test_the_edits_for_ones_own_table_work(bare):
     """The blocks of YAML train on a table of three columns and a key, with values missing."""
     rng = np.random.default_rng(0)

@@ -128,6 +128,7 @@ def test_each_training_logged_one_run_with_its_origin(promoted):
         assert re.fullmatch(r"[0-9a-f-]{36}", run["modemap.flow_run"])
 
 
+@pytest.mark.slow
 def test_a_moved_checkout_works_and_makes_no_new_version(copied):
     """In another folder the same run finds its history and its artifacts."""
     before = champion(copied)
@@ -188,6 +189,7 @@ def test_nothing_after_a_failed_stage_runs(copied):
     assert "Task run 'register'" not in said.stdout + said.stderr
 
 
+@pytest.mark.slow
 def test_a_smaller_map_needs_a_reason(copied):
     """A release that cannot be compared stops at the gate with exit code 6, and passes with one."""
     params = copied.root / "params.yaml"
@@ -208,6 +210,7 @@ def test_a_smaller_map_needs_a_reason(copied):
     assert "a smaller map is enough" in found["why"]
 
 
+@pytest.mark.slow
 def test_a_lost_record_is_written_again(copied):
     """Models that DVC still has are registered with new runs when the tracking store is gone."""
     digest = champion(copied)["digest"]
