@@ -69,8 +69,14 @@ def browser(chromium, view):
 
 
 def emulate(driver, media: str, scheme: str) -> None:
-    """Show the page on a screen or on paper, to somebody who likes it light or dark."""
-    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    """Show the page on a screen or on paper, to somebody who likes it light or dark.
+
+    Nothing glides: under a page that still scrolls the pointer would stand elsewhere.
+    """
+    features = [
+        {"name": "prefers-color-scheme", "value": scheme},
+        {"name": "prefers-reduced-motion", "value": "reduce"},
+    ]
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media, "features": features})
 
 
