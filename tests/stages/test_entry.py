@@ -125,3 +125,16 @@ def test_sigterm_closes_what_is_open_and_is_told(tmp_path):
     assert done.stdout == "closed\n"
     failure = json.loads((tmp_path / ".modemap/failures/ingest.json").read_text())
     assert failure["found"] == "SIGTERM"
+
+
+def test_another_version_than_the_projects_runs_no_stage(tmp_path):
+    """A project's stages watch the number, so other code must not pass under it."""
+    (tmp_path / "params.yaml").write_text(f"modemap: {{version: 0.0.1}}\n{SHIPPED.read_text()}")
+
+    done = subprocess.run(
+        [sys.executable, "-c", SUCCEED], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 2
+    assert "params.yaml: modemap.version: must be the version that is installed" in done.stderr
+    assert "hint: run `modemap upgrade`" in done.stderr

@@ -14,7 +14,8 @@ from modemap.kernels import Grid
 from modemap.lifecycle.clean_load import load_cleanly
 from modemap.lifecycle.portrait import portray
 from modemap.params import Params, TrainSomParams, load_params
-from modemap.stages.evaluate import assemble, evaluate
+from modemap.release import load_release
+from modemap.stages.evaluate import agreement, assemble, evaluate
 from modemap.stages.train_som import new_map, train_som
 from tests.projects import CHECKOUT
 
@@ -183,3 +184,21 @@ def test_neighbours_are_judged_by_the_maps_own_metric(prepared, released, rows, 
     X, codebook = scaled(prepared, rows, "test"), release.som.codebook_
     distances = np.abs(X[:, np.newaxis] - codebook).sum(axis=2)
     assert numbers["topographic_error"] == pytest.approx(apart(distances))
+
+
+def test_groups_are_compared_with_labels_that_nothing_learned_from(tiny_release):
+    """Rows of two clumps agree with the labels of the clumps; a row without a label is left out."""
+    release = load_release(tiny_release)
+    rng = np.random.default_rng(0)
+    rows = np.concatenate(
+        [rng.normal([0, 500], [5, 50], (50, 2)), rng.normal([60, 2000], 9, (50, 2))]
+    )
+    labels = pa.chunked_array([["near"] * 49 + [None] + ["far"] * 50])
+    scores = release.score(rows)
+
+    found = agreement(release, scores.units, release.preparation.transform(rows), labels)
+
+    assert found["n_labels"] == 2
+    assert found["map_adjusted_rand"] > 0.9
+    assert found["map_purity"] > 0.97
+    assert 0 < found["mixture_mutual_information"] <= 1

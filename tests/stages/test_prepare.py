@@ -241,3 +241,44 @@ def test_a_failure_leaves_the_outputs_of_the_last_run(tmp_path, rows):
         _prepare(tmp_path, rows, columns={"y": "drop"})
 
     assert _outputs(tmp_path) == before
+
+
+def test_categories_and_times_are_derived_and_the_label_is_carried_along(tmp_path, rows):
+    """They come after the numbers, and no fitted number depends on a label or a test row."""
+    at = pa.array(np.arange(2000) * 3600, pa.timestamp("s"))
+    rows = rows.append_column("at", at).append_column("truth", pa.array(["u", "v"] * 1000))
+    settings = {"categories": {"name": ["a"]}, "times": {"at": ["hour"]}, "label": "truth"}
+
+    _prepare(tmp_path, rows, **settings)
+
+    train = _part(tmp_path, "train")
+    derived = ["name = a", "at hour sin", "at hour cos"]
+    assert train.schema.names == ["id", "x", "n", "whole", *derived, "truth"]
+    raw = {row["id"]: row for row in rows.to_pylist()}
+    assert train["truth"].to_pylist() == [raw[key]["truth"] for key in train["id"].to_pylist()]
+    assert train["name = a"].to_pylist() == [
+        float(raw[key]["name"] == "a") for key in train["id"].to_pylist()
+    ]
+    before = (tmp_path / "prepared" / "preparation.npz").read_bytes()
+    sides = _sides(tmp_path)
+    other = pa.array([{"u": "v", "v": "u"}[text] for text in rows["truth"].to_pylist()])
+    is_test = np.array([sides.get(key) == "test" for key in rows["id"].to_pylist()])
+    name = pa.array(np.where(is_test, "z", rows["name"].to_numpy(zero_copy_only=False)))
+    changed = rows.set_column(7 - 1, "truth", other).set_column(4, "name", name)
+    _prepare(tmp_path, changed, **settings)
+    assert (tmp_path / "prepared" / "preparation.npz").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"label": "id"}, "a column of prepare.key cannot be a model column or the label too"),
+        ({"label": "name = a", "categories": {"name": ["a"]}}, "must have names of its own"),
+    ],
+)
+def test_a_column_cannot_have_two_meanings(tmp_path, rows, settings, message):
+    """Neither the key nor a derived name may come back as the label."""
+    with pytest.raises(ParamsError, match=message):
+        _prepare(tmp_path, rows, **settings)
+
+    assert _refused(tmp_path)

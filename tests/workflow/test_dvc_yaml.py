@@ -1,44 +1,30 @@
 """dvc.yaml says what the stages do."""
 
-import re
-from pathlib import Path
-
-import grimp
 import pytest
 from ruamel.yaml import YAML
 
-CHECKOUT = Path(__file__).parents[2]
+from modemap.scaffold.render import render
+from tests.own_files import CHECKOUT, own_facts
+
 STAGES = YAML(typ="safe").load(CHECKOUT / "dvc.yaml")["stages"]
-NOT_OUTPUTS = "modemap.tracking"  # it writes the record of a run, never an output
-HAS_CODE = re.compile(r"^(import|from|def|class|@)", re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
-def imports() -> grimp.ImportGraph:
-    """Read the package's imports as the code has them."""
-    return grimp.build_graph("modemap")
+def rendered() -> dict[str, str]:
+    """Render this repository's files, dvc.yaml with the imports as the code has them."""
+    return render(own_facts())
 
 
-def source_file(module: str) -> Path:
-    """Return the file of ``module``, relative to the checkout."""
-    path = Path("src", *module.split("."))
-    return path.with_suffix(".py") if (CHECKOUT / path).is_dir() is False else path / "__init__.py"
-
-
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_depends_on_every_source_file_it_runs(stage, imports):
+def test_a_stage_depends_on_every_source_file_it_runs(rendered):
     """An edit of any module that a stage imports makes the stage out of date, and of no other."""
-    module = f"modemap.stages.{stage}"
-    needed = {
-        str(source_file(name))
-        for name in imports.find_upstream_modules(module) | {module}
-        if not name.startswith(NOT_OUTPUTS)
-        and HAS_CODE.search((CHECKOUT / source_file(name)).read_text())
-    }
+    assert (CHECKOUT / "dvc.yaml").read_text() == rendered["dvc.yaml"]
 
-    listed = {dep for dep in STAGES[stage]["deps"] if dep.startswith("src/")}
 
-    assert listed == needed
+def test_the_scaffold_makes_this_repositorys_own_files(rendered):
+    """What people get is what is used here: `python -m tests.own_files` writes both alike."""
+    assert len(rendered) >= 10
+    for name, text in rendered.items():
+        assert (CHECKOUT / name).read_text() == text, name
 
 
 @pytest.mark.parametrize("stage", STAGES)

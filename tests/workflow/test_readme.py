@@ -13,7 +13,6 @@ import pyarrow.parquet as pq
 import pytest
 import typer.main
 from pyarrow import csv
-from ruamel.yaml import YAML
 
 from modemap.cli import app
 from tests.projects import CHECKOUT, Project, clone
@@ -34,11 +33,10 @@ def blocks(language: str, *words: str) -> list[str]:
 RUN = [
     *blocks("bash", "make run"),
     *blocks("bash", "make ui"),
-    *blocks("bash", "dvc repro"),
+    *blocks("bash", "dvc metrics diff"),
     *blocks("bash", "--accept-change"),
     *blocks("python", "SelfOrganizingMap"),
-    *blocks("yaml", "# params.yaml"),
-    *blocks("yaml", "# expectations/mine.yaml"),
+    *blocks("bash", "modemap init"),
 ]
 
 
@@ -46,7 +44,7 @@ def test_every_block_is_run_or_says_why_not():
     """No command of the README escapes these tests."""
     for kind, text in BLOCKS:
         assert text in RUN or text in NOT_RUN or kind in NOT_RUN, text
-    assert len(RUN) == len(set(RUN)) == 7
+    assert len(RUN) == len(set(RUN)) == 6
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +92,7 @@ def test_a_newcomer_goes_through_the_commands_in_their_order(newcomer):
 
     open_and_close_the_pages(newcomer)
 
-    (everyday,) = blocks("bash", "dvc repro")
+    (everyday,) = blocks("bash", "dvc metrics diff")
     said = in_shell(newcomer, everyday)
     assert "Running stage 'train_som'" in said
     assert "version 1" in said
@@ -163,36 +161,21 @@ def test_every_exit_code_is_explained():
 
 
 @pytest.mark.slow
-def test_the_edits_for_ones_own_table_work(bare):
-    """The blocks of YAML train on a table of three columns and a key, with values missing."""
+def test_ones_own_table_takes_two_commands(tmp_path):
+    """The block makes a project of a table of three columns and a key, and trains on it."""
+    (tmp_path / "home").mkdir()
+    above = Project(tmp_path, tmp_path / "home")
     rng = np.random.default_rng(0)
-    names = ("height", "width", "mass")
-    columns = {name: pa.array(rng.gamma(4.0, 2.0, 600)) for name in names}
+    columns = {name: pa.array(rng.gamma(4.0, 2.0, 600)) for name in ("height", "width", "mass")}
     columns["height"] = pa.array([None, *columns["height"].to_pylist()[1:]])
-    (bare.root / "mine").mkdir()
-    csv.write_csv(pa.table({"id": range(600)} | columns), bare.root / "mine" / "rows.csv")
-    params, suite = blocks("yaml", "# params.yaml") + blocks("yaml", "# expectations/mine.yaml")
-    merge_yaml(bare.root / "params.yaml", params)
-    (bare.root / "expectations" / "mine.yaml").write_text(suite)
-    stages = bare.root / "dvc.yaml"
-    told = stages.read_text().replace("deps:\n", "deps:\n      - mine\n", 1)
-    stages.write_text(told.replace("- expectations/flights.yaml", "- expectations/mine.yaml"))
+    csv.write_csv(pa.table({"id": range(600)} | columns), tmp_path / "mine.csv")
+    (commands,) = blocks("bash", "modemap init")
 
-    said = bare.succeed("modemap", "run")
+    said = above.succeed("bash", "-euo", "pipefail", "-c", commands)
 
-    assert "\nchampion  modemap version 1, digest " in said
-    scores = pq.read_table(bare.root / "reports" / "scores.parquet")
+    assert "\nchampion  mine version 1, digest " in said
+    scores = pq.read_table(tmp_path / "mine" / "reports" / "scores.parquet")
     assert set(scores.column("id").to_pylist()) <= set(range(600))
-
-
-def merge_yaml(path: Path, edits: str) -> None:
-    """Write the sections of ``edits`` into a file, value by value; `months` goes."""
-    yaml = YAML()
-    whole = yaml.load(path)
-    for section, values in yaml.load(edits).items():
-        whole[section].update(values)
-    whole["ingest"].pop("months")
-    yaml.dump(whole, path)
 
 
 def test_every_message_of_the_table_is_one_that_is_said():

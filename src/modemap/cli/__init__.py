@@ -6,6 +6,7 @@ import typer
 
 from modemap.cli.deploy import deploy
 from modemap.cli.gate import gate
+from modemap.cli.init import init
 from modemap.cli.modes import modes
 from modemap.cli.promote import promote
 from modemap.cli.register import register
@@ -15,11 +16,12 @@ from modemap.cli.status import status
 from modemap.cli.store import store
 from modemap.cli.summary import summary
 from modemap.cli.ui import ui
+from modemap.cli.upgrade import upgrade
 from modemap.errors import ModemapError, ParamsError
 
 __all__ = ["app", "main"]
 
-COMMANDS = (run, register, gate, promote, status, report, summary, deploy, ui)
+COMMANDS = (init, run, register, gate, promote, status, report, summary, deploy, ui, upgrade)
 EXTRAS = {  # what a command may miss, and the extra that brings it
     "dvc": "workflow",
     "great_expectations": "workflow",

@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from modemap.data.batches import Batch, read_batch, read_manifest
+from modemap.data.derived import derive
 from modemap.data.split import row_hashes
 from modemap.errors import DataError
 from modemap.estimators.checks import LARGEST
@@ -21,12 +23,21 @@ class SelectedRows:
     """Keys as they came, model columns as float64 with NaN for missing, and a hash for each row."""
 
     keys: pa.Table  # (n_rows, n_keys)
-    X: NDArray[np.float64]  # (n_rows, n_columns)
+    X: NDArray[np.float64]  # (n_rows, n_columns): numbers, then what is derived
     hashes: NDArray[np.uint64]  # (n_rows,)
+    labels: pa.Table  # (n_rows, 1), or no columns where there is no label
 
 
-def select_rows(directory: Path, key: Sequence[str], columns: Mapping[str, str]) -> SelectedRows:
-    """Read ``key`` and ``columns`` of every batch in ``directory``.
+def select_rows(
+    directory: Path,
+    key: Sequence[str],
+    columns: Mapping[str, str],
+    *,
+    categories: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    times: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    label: str | None = None,
+) -> SelectedRows:
+    """Read ``key``, ``columns`` and what the others name of every batch in ``directory``.
 
     ``columns`` says for each column what becomes of a missing value; ``"error"`` allows none.
     Without a key, a row's hash is taken over its whole content.
@@ -37,20 +48,22 @@ def select_rows(directory: Path, key: Sequence[str], columns: Mapping[str, str])
         If a column is absent, not numeric, infinite or nearly so somewhere, missing everywhere, or
         missing where its policy allows nothing to be missing.
     """
-    keys, blocks, hashes = [], [], []
+    keys, blocks, hashes, labels = [], [], [], []
+    label_names = [] if label is None else [label]
+    named = list(dict.fromkeys([*key, *columns, *categories, *times, *label_names]))
     for batch in read_manifest(directory).batches:
-        table = read_batch(directory, batch, [*key, *columns] if key else None)
+        table = read_batch(directory, batch, named if key else None)
         place = _Place(directory, batch, key)
-        for name in [*key, *columns]:
+        for name in named:
             place.check_present(name, table)
         hashes.append(row_hashes(table, key or table.column_names))
         keys.append(table.select(list(key)))
-        blocks.append(
-            np.column_stack([place.numbers(name, table, columns[name]) for name in columns])
-        )
+        labels.append(table.select(label_names))
+        numbers = [place.numbers(name, table, columns[name]) for name in columns]
+        blocks.append(np.column_stack([*numbers, *derive(table, categories, times)]))
     X = np.concatenate(blocks)
-    _check_some_value(directory, X, columns)
-    return SelectedRows(pa.concat_tables(keys), X, np.concatenate(hashes))
+    _check_some_value(directory, X[:, : len(columns)], columns)
+    return SelectedRows(pa.concat_tables(keys), X, np.concatenate(hashes), pa.concat_tables(labels))
 
 
 def _check_some_value(directory: Path, X: NDArray[np.float64], columns: Iterable[str]) -> None:

@@ -2,16 +2,20 @@
 
 import glob
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
 from modemap.data.flights import FLIGHT_TYPES, FLIGHTS, derive_flight_columns, packaged_months
-from modemap.data.tables import read_table
+from modemap.data.tables import read_table, read_tables
 from modemap.errors import DataError
 
-__all__ = ["source_root", "source_tables"]
+__all__ = ["source_pieces", "source_root", "source_tables"]
+
+
+def _whole(path: Path, csv_types: Mapping[str, pa.DataType]) -> Iterable[pa.Table]:
+    yield read_table(path, csv_types)
 
 
 def source_tables(source: str, months: Sequence[int] = ()) -> Iterator[tuple[str, pa.Table]]:
@@ -29,29 +33,41 @@ def source_tables(source: str, months: Sequence[int] = ()) -> Iterator[tuple[str
     return packaged_months(months) if source == FLIGHTS else _file_tables(source)
 
 
-def _file_tables(source: str) -> Iterator[tuple[str, pa.Table]]:
+def source_pieces(source: str) -> Iterator[tuple[str, pa.Table]]:
+    """Yield what :func:`source_tables` yields of files, each file cut into pieces."""
+    return _file_tables(source, read_tables)
+
+
+def _file_tables(
+    source: str,
+    read: Callable[[Path, Mapping[str, pa.DataType]], Iterable[pa.Table]] = _whole,
+) -> Iterator[tuple[str, pa.Table]]:
     first: tuple[Path, pa.Schema] | None = None
     for name, path in _files(source):
-        table = read_table(path, FLIGHT_TYPES)
-        try:
-            table = derive_flight_columns(table)
-        except pa.ArrowInvalid as error:
-            raise DataError(
-                path,
-                "columns of flights must hold what these columns hold",
-                found=" ".join(str(error).split()),
-                hint="mend the file, or rename the columns if these are no flights",
-            ) from None
-        if first is None:
-            first = path, table.schema
-        elif table.schema != first[1]:
-            raise DataError(
-                path,
-                f"must have the columns and types of {first[0]}",
-                found=_difference(table.schema, first[1]),
-                hint="export both alike; Parquet keeps types, CSV leaves them to be guessed",
-            )
-        yield name, table
+        for piece in read(path, FLIGHT_TYPES):
+            table = _completed(path, piece)
+            if first is None:
+                first = path, table.schema
+            elif table.schema != first[1]:
+                raise DataError(
+                    path,
+                    f"must have the columns and types of {first[0]}",
+                    found=_difference(table.schema, first[1]),
+                    hint="export both alike; Parquet keeps types, CSV leaves them to be guessed",
+                )
+            yield name, table
+
+
+def _completed(path: Path, table: pa.Table) -> pa.Table:
+    try:
+        return derive_flight_columns(table)
+    except pa.ArrowInvalid as error:
+        raise DataError(
+            path,
+            "columns of flights must hold what these columns hold",
+            found=" ".join(str(error).split()),
+            hint="mend the file, or rename the columns if these are no flights",
+        ) from None
 
 
 def source_root(source: str) -> Path:

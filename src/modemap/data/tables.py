@@ -1,7 +1,8 @@
 """One Parquet or CSV file as an Arrow table with plain types, or the reason why not."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,11 +12,15 @@ import pyarrow.parquet as pq
 
 from modemap.errors import DataError
 
-__all__ = ["csv_options", "plain_table", "read_table"]
+__all__ = ["csv_options", "plain_table", "read_table", "read_tables"]
 
 PARQUET = (".parquet", ".pq")
 CSV = (".csv", ".csv.gz", ".csv.bz2")
 NULLS = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
+
+MAX_COLUMNS = 10_000  # of a table; a header with more is no table's
+HEADER_BYTES = 1 << 20  # within which the first line is looked for
+ROWS_AT_ONCE = 1 << 17
 
 _TEXT = (pa.types.is_large_string, pa.types.is_string_view)
 
@@ -34,19 +39,50 @@ def read_table(path: Path, csv_types: Mapping[str, pa.DataType]) -> pa.Table:
         two columns of one name.
     """
     _check_is_file(path)
-    name = path.name.lower()
-    try:
-        if name.endswith(PARQUET):
-            table = pq.ParquetFile(path).read()
-        elif name.endswith(CSV):
-            table = _read_csv(path, csv_types)
+    with _told(path):
+        if _is_parquet(path):
+            file = pq.ParquetFile(path, pre_buffer=False)
+            _check_names(path, file.schema_arrow.names)
+            table = file.read()
         else:
-            raise DataError(
-                path,
-                "must be a Parquet or CSV file",
-                found=f"a name that ends in `{path.suffix}`",
-                hint=f"use one of {', '.join(PARQUET + CSV)}",
-            )
+            table = _read_csv(path, csv_types)
+    _check_rows(path, table.num_rows, table.column_names)
+    return plain_table(table)
+
+
+def read_tables(path: Path, csv_types: Mapping[str, pa.DataType]) -> Iterator[pa.Table]:
+    """Yield the rows of :func:`read_table` in pieces; of Parquet only one is in memory at a time.
+
+    Raises
+    ------
+    DataError
+        As :func:`read_table` does, but of what is damaged when it is reached.
+    """
+    _check_is_file(path)
+    if not _is_parquet(path):
+        table = read_table(path, csv_types)
+        for start in range(0, table.num_rows, ROWS_AT_ONCE):
+            yield table.slice(start, ROWS_AT_ONCE).combine_chunks()
+        return
+    with _told(path):
+        file = pq.ParquetFile(path, pre_buffer=False)
+        names = file.schema_arrow.names
+        _check_names(path, names)
+        _check_rows(path, file.metadata.num_rows, names)
+    batches = file.iter_batches(ROWS_AT_ONCE)
+    while True:
+        with _told(path):
+            batch = next(batches, None)
+        if batch is None:
+            return
+        yield plain_table(pa.Table.from_batches([batch]))
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Turn what a reader says of a broken file into an error that a person can act on."""
+    try:
+        yield
     except (pa.ArrowException, OSError, UnicodeError) as error:
         raise DataError(
             path,
@@ -54,8 +90,20 @@ def read_table(path: Path, csv_types: Mapping[str, pa.DataType]) -> pa.Table:
             found=" ".join(str(error).split()),
             hint="export the file again; it may be truncated or of another type",
         ) from None
-    _check_columns(path, table)
-    return plain_table(table)
+
+
+def _is_parquet(path: Path) -> bool:
+    name = path.name.lower()
+    if name.endswith(PARQUET):
+        return True
+    if name.endswith(CSV):
+        return False
+    raise DataError(
+        path,
+        "must be a Parquet or CSV file",
+        found=f"a name that ends in `{path.suffix}`",
+        hint=f"use one of {', '.join(PARQUET + CSV)}",
+    )
 
 
 def csv_options(types: Mapping[str, pa.DataType] | None = None) -> pacsv.ConvertOptions:
@@ -90,7 +138,9 @@ def _plain_type(kind: pa.DataType) -> pa.DataType:
 
 
 def _read_csv(path: Path, types: Mapping[str, pa.DataType]) -> pa.Table:
+    _check_header(path)
     with pacsv.open_csv(path, convert_options=csv_options()) as head:
+        _check_names(path, head.schema.names)
         known = types if set(types) <= set(head.schema.names) else None
     table = pacsv.read_csv(path, convert_options=csv_options(known))
     for field in table.schema:
@@ -115,8 +165,26 @@ def _check_is_file(path: Path) -> None:
         raise DataError(path, "must hold rows", found="an empty file", hint="export the file again")
 
 
-def _check_columns(path: Path, table: pa.Table) -> None:
-    repeated = [name for name, count in Counter(table.column_names).items() if count > 1]
+def _check_header(path: Path) -> None:
+    """Refuse a first line that is no header, before anything is made of its cells."""
+    with pa.input_stream(str(path), compression="detect") as file:
+        line = bytes(file.read(HEADER_BYTES)).partition(b"\n")[0]
+    _check_width(path, line.count(b",") + 1)
+
+
+def _check_width(path: Path, n_columns: int) -> None:
+    if n_columns > MAX_COLUMNS:
+        raise DataError(
+            path,
+            f"must have at most {MAX_COLUMNS:,} columns",
+            found=f"{n_columns:,} or more",
+            hint="export the columns that matter; a table of cells needs a row for each",
+        )
+
+
+def _check_names(path: Path, names: Sequence[str]) -> None:
+    _check_width(path, len(names))
+    repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
         raise DataError(
             path,
@@ -124,10 +192,13 @@ def _check_columns(path: Path, table: pa.Table) -> None:
             found=f"{', '.join(map(repr, repeated))} more than once",
             hint="rename or remove the repeated columns",
         )
-    if table.num_rows == 0:
+
+
+def _check_rows(path: Path, n_rows: int, names: Sequence[str]) -> None:
+    if n_rows == 0:
         raise DataError(
             path,
             "must hold rows",
-            found=f"no rows under {table.num_columns} columns",
+            found=f"no rows under {len(names)} columns",
             hint="export the file again, or leave it out of ingest.source",
         )

@@ -38,18 +38,26 @@ class Preparation(BaseEstimator):
     missing : mapping of str to {"drop", "median", "error"}
         For each column what becomes of a missing value (NaN): its row is left out, it is replaced
         by the median of the training rows, or it is an error.
+    map_only : mapping of str to str or None, optional
+        The columns that a map sees and a density does not: for each the category whose level it
+        indicates by 1 and 0, or None where its values are scaled already.
 
     Attributes
     ----------
     center_ : ndarray of shape (n_columns,)
-        Medians.
+        Medians; of an indicator the share of its level, 0 of what is scaled already.
     scale_ : ndarray of shape (n_columns,)
         Interquartile range / 1.349, the standard deviation where that is 0, 1 where all values
-        are equal.
+        are equal or scaled already. Of an indicator the root of its share, times what makes the
+        variances of its category's indicators add up to 1: a rare level lies farther out, and a
+        category weighs as much as one column of numbers.
     fill_ : ndarray of shape (n_columns,)
-        What replaces missing values: the medians.
+        What replaces missing values: the centers.
+    measured_ : ndarray of int64
+        Which columns a density sees.
     log_jacobian_ : float
-        Sum of ``log(scale_)``: a log-density of prepared rows minus this is one of raw rows.
+        Sum of ``log(scale_)`` over these: a log-density of prepared rows minus this is one of raw
+        rows.
     n_features_in_ : int
         Number of columns.
 
@@ -61,9 +69,15 @@ class Preparation(BaseEstimator):
     [2.0]
     """
 
-    def __init__(self, columns: Sequence[str], missing: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        columns: Sequence[str],
+        missing: Mapping[str, str],
+        map_only: Mapping[str, str | None] | None = None,
+    ) -> None:
         self.columns = columns
         self.missing = missing
+        self.map_only = map_only
 
     def fit(self, X: ArrayLike, y: object = None) -> Self:
         """Learn medians and scales from training rows, (n_samples, n_columns) in raw units.
@@ -85,16 +99,29 @@ class Preparation(BaseEstimator):
         spread = np.nanstd(kept, axis=0)
         is_constant = np.nanmin(kept, axis=0) == np.nanmax(kept, axis=0)
         scale = np.where(high > low, (high - low) / NORMAL_IQR, spread)
+        scale = np.where(is_constant | (scale < 1 / LARGEST), 1.0, scale)
         self.center_: FloatArray = center
-        self.scale_: FloatArray = np.where(is_constant | (scale < 1 / LARGEST), 1.0, scale)
-        self.fill_: FloatArray = center.copy()
+        self.scale_: FloatArray = scale
+        self._fit_map_only(kept)
+        self.fill_: FloatArray = self.center_.copy()
         self.n_features_in_ = X.shape[1]
         return self
 
     @property
+    def measured_(self) -> NDArray[np.int64]:
+        """The columns that a density sees, by their places."""
+        left_out = self.map_only or {}
+        return np.array([j for j, name in enumerate(self.columns) if name not in left_out], int)
+
+    @property
+    def measured_columns(self) -> list[str]:
+        """The names of the columns that a density sees."""
+        return [self.columns[j] for j in self.measured_]
+
+    @property
     def log_jacobian_(self) -> float:
-        """Sum of the logarithms of ``scale_``."""
-        return float(np.log(self.scale_).sum())
+        """Sum of the logarithms of ``scale_`` over the columns that a density sees."""
+        return float(np.log(self.scale_[self.measured_]).sum())
 
     def kept(self, X: ArrayLike) -> NDArray[np.bool_]:
         """Return which rows have a value in every column whose policy is ``"drop"``."""
@@ -120,7 +147,10 @@ class Preparation(BaseEstimator):
         """Write the fitted preparation to ``path``: equal ones, equal bytes."""
         check_is_fitted(self)
         arrays = {"center": self.center_, "fill": self.fill_, "scale": self.scale_}
-        save_state(path, KIND, params_of(self, {}), arrays)
+        params = params_of(self, {})
+        if self.map_only is None:  # as releases were written before there were such columns
+            del params["arguments"]["map_only"]
+        save_state(path, KIND, params, arrays)
 
     @classmethod
     def load(cls, path: Path | str) -> Self:
@@ -133,6 +163,8 @@ class Preparation(BaseEstimator):
         """
         params, arrays = load_state(path, KIND)
         with reading(path, KIND):
+            require(isinstance(params["arguments"], dict), "arguments")
+            params["arguments"].setdefault("map_only", None)
             preparation, _ = model_from(cls, params)
             preparation._check_arguments()
             n_columns = len(preparation.columns)
@@ -151,6 +183,25 @@ class Preparation(BaseEstimator):
             raise ValueError(f"missing must name each of {columns}, got {sorted(self.missing)}")
         for column, policy in self.missing.items():
             check_choice(f"missing[{column!r}]", policy, POLICIES)
+        left_out = self.map_only or {}
+        if not set(left_out) < set(columns):
+            rule = f"map_only must name some of {columns} and leave a column of numbers"
+            raise ValueError(f"{rule}, got {sorted(left_out)}")
+
+    def _fit_map_only(self, kept: FloatArray) -> None:
+        left_out = self.map_only or {}
+        indicators: dict[str, list[int]] = {}
+        for j, name in enumerate(self.columns):
+            if name in left_out:
+                category = left_out[name]
+                self.center_[j], self.scale_[j] = 0.0, 1.0
+                if category is not None:
+                    indicators.setdefault(category, []).append(j)
+        for places in indicators.values():
+            shares = kept[:, places].mean(axis=0)
+            scales = np.sqrt(shares * np.sum(1 - shares))
+            self.center_[places] = shares
+            self.scale_[places] = np.where(scales > 0, scales, 1.0)
 
     def _checked(self, X: ArrayLike) -> FloatArray:
         checked: FloatArray = check_array(

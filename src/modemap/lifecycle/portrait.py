@@ -82,7 +82,7 @@ def portray(prepared: Path, release: Release) -> Models:
         rows=int(survey.hits.sum()),
         map=picture,
         segments=_segments(release, survey),
-        histograms=histograms(survey.sketches, release.columns, release.normalizer),
+        histograms=histograms(survey.sketches, release.measured_columns, release.normalizer),
         strangest=_strangest(release, survey.strangest, train),
     )
 
@@ -92,17 +92,17 @@ def _survey(prepared: Path, release: Release) -> _Survey:
     total = sum(pq.ParquetFile(path).metadata.num_rows for path in paths.values())
     step = -(-total // MAX_SAMPLE)
     hits = np.zeros(len(release.segments), dtype=np.int64)
-    sketches = [ColumnSketch() for _ in release.columns]
+    sketches = [ColumnSketch() for _ in release.measured_columns]
     strangest: list[_Strange] = []
     samples = []
     for split, table in _tables(paths):
         X = np.column_stack([table[name].to_numpy() for name in release.columns]).astype(float)
         if split == SPLITS[0]:
-            for sketch, x in zip(sketches, X.T, strict=True):
+            for sketch, x in zip(sketches, release.measured(X).T, strict=True):
                 sketch.update(x)
         scaled = release.preparation.transform(X)
         units = release.som.predict(scaled)
-        log_likelihood = release.mixture.score_samples(scaled) - release.preparation.log_jacobian_
+        log_likelihood = release.log_likelihood(scaled)
         hits += np.bincount(units, minlength=len(hits))
         for row in np.argsort(log_likelihood, kind="stable")[:N_STRANGEST]:
             key = _key(table, int(row), release.columns)
@@ -166,13 +166,14 @@ def _strangest(
     usual = train[:: -(-len(train) // N_USUAL)]
     X = np.array([strange.x for strange in strangest])
     scaled = release.preparation.transform(np.concatenate((X, usual)))
-    surprise = column_surprise(release.mixture, scaled)
+    surprise = column_surprise(release.mixture, release.measured(scaled))
+    train, X = release.measured(train), release.measured(X)
     nats = surprise[: len(X)] - surprise[len(X) :].mean(axis=0)
     below = np.array([[np.mean(train[:, j] < value) for j, value in enumerate(x)] for x in X])
     above = np.array([[np.mean(train[:, j] > value) for j, value in enumerate(x)] for x in X])
     rows = []
     for i, strange in enumerate(strangest):
-        numbers = zip(release.columns, strange.x, nats[i], below[i], above[i], strict=True)
+        numbers = zip(release.measured_columns, X[i], nats[i], below[i], above[i], strict=True)
         reasons = [Reason(name, *map(float, values)) for name, *values in numbers]
         reasons.sort(key=lambda reason: -reason.nats)
         segment = int(release.segments[strange.unit])

@@ -30,6 +30,7 @@ Part = TypeVar("Part")
 
 RAW, PREPARED = Path("data", "raw"), Path("data", "prepared")
 RELEASE, REPORTS = Path("models", "release"), Path("reports")
+MAP_ALONE = "the map alone sees it"
 UNREADABLE = (ModemapError, OSError, ValueError, LookupError, TypeError)
 
 
@@ -64,10 +65,9 @@ class _Teller:
         preparation = Preparation.load(self.root / RELEASE / "preparation.npz")
         scales = zip(preparation.columns, preparation.center_, preparation.scale_, strict=True)
         missing = losses["dropped"] | losses["filled"]
+        policies = dict(preparation.missing) | dict.fromkeys(preparation.map_only or {}, MAP_ALONE)
         columns = [
-            Column(
-                name, preparation.missing[name], missing.get(name, 0), float(center), float(scale)
-            )
+            Column(name, policies[name], missing.get(name, 0), float(center), float(scale))
             for name, center, scale in scales
         ]
         return Data(

@@ -20,6 +20,7 @@ FloatArray = NDArray[np.float64]
 
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#999999"  # told apart by colour-blind eyes too
 COLUMNS_PER_ROW = 3
+MOST_NAMED = 12  # columns in a legend
 N_BINS = 120
 
 
@@ -88,14 +89,24 @@ def draw_modes(path: Path, columns: Mapping[str, tuple[FloatArray, FloatArray]])
 
 
 def draw_calibration(path: Path, transforms: Mapping[str, FloatArray]) -> None:
-    """Draw the share of rows below each predicted share, one line for each column."""
+    """Draw the share of rows below each predicted share, one line for each column.
+
+    Where columns are many, only the farthest from perfect are named.
+    """
+    far = {name: _farthest(values) for name, values in transforms.items()}
+    named = sorted(far, key=lambda name: -far[name])[:MOST_NAMED]
     with _panels(path, 1, 1) as (axes,):
         axes.plot([0, 1], [0, 1], color=GREY, linestyle="--", label="perfect")
         for name, values in transforms.items():
-            axes.plot(np.sort(values), np.linspace(0, 1, len(values)), label=name)
+            label = name if name in named else None
+            axes.plot(np.sort(values), np.linspace(0, 1, len(values)), label=label)
         axes.set_xlabel("predicted share of rows below")
         axes.set_ylabel("observed share")
         axes.legend(fontsize="small")
+
+
+def _farthest(values: FloatArray) -> float:
+    return float(np.abs(np.sort(values) - np.linspace(0, 1, len(values))).max())
 
 
 @contextmanager

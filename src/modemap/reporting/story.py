@@ -63,7 +63,7 @@ class Column:
     """A column that the models see."""
 
     name: str
-    policy: str  # for a missing value: drop, median or error
+    policy: str  # for a missing value: drop, median or error; or that the map alone sees it
     missing: int  # values
     center: float  # median of the training rows
     scale: float  # one robust unit, in the column's own

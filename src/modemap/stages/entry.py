@@ -8,18 +8,19 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
 from threadpoolctl import threadpool_limits
 
-from modemap.errors import ModemapError, StageError
+from modemap.errors import ModemapError, ParamsError, StageError
 from modemap.files import write_json
 from modemap.params import Params, load_params
 from modemap.stages.inputs import check_inputs
 
-__all__ = ["FAILURES", "configure_logging", "run_stage"]
+__all__ = ["FAILURES", "check_version", "configure_logging", "run_stage"]
 
 FAILURES = Path(".modemap/failures")
 
@@ -54,6 +55,7 @@ def run_stage(name: str, stage: Callable[[Params], Mapping[str, object]]) -> NoR
         (FAILURES / f"{name}.json").unlink(missing_ok=True)
         with threadpool_limits(limits=1):
             params = load_params()
+            check_version(params)
             check_inputs(name, Path.cwd())
             numbers = stage(params)
     except ModemapError as error:
@@ -65,6 +67,29 @@ def run_stage(name: str, stage: Callable[[Params], Mapping[str, object]]) -> NoR
         _fail(name, StageError(name, rule, found="SIGTERM", hint=hint))
     logger.info("%s", summary_line(name, time.perf_counter() - started, numbers))
     sys.exit(0)
+
+
+def check_version(params: Params) -> None:
+    """Refuse to run a project under another version of this package than its params name.
+
+    The stages of such a project watch that number instead of this package's files: other code
+    under the same number would pass for the old one.
+
+    Raises
+    ------
+    ParamsError
+        If the versions differ.
+    """
+    if params.modemap is None:
+        return
+    installed = version("modemap")
+    if installed != params.modemap.version:
+        raise ParamsError(
+            "params.yaml: modemap.version",
+            f"must be the version that is installed, {installed}",
+            found=params.modemap.version,
+            hint=f"run `modemap upgrade`, or pip install 'modemap=={params.modemap.version}'",
+        )
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:

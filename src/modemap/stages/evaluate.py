@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from sklearn.metrics import adjusted_rand_score
+from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+from sklearn.metrics.cluster import contingency_matrix
 
 from modemap.data.batches import write_parquet
 from modemap.data.matrix import read_matrix
@@ -82,10 +83,10 @@ def evaluate(  # the paths of dvc.yaml
     rows = read_matrix(prepared / "test.parquet", release.columns)
     train = read_matrix(prepared / "train.parquet", release.columns)
     scores = release.score(rows)
-    transforms = release.normalizer.cdf_columns(rows)
+    transforms = release.normalizer.cdf_columns(release.measured(rows))
     by_column = {
         name: calibration_error(values)
-        for name, values in zip(release.columns, transforms.T, strict=True)
+        for name, values in zip(release.measured_columns, transforms.T, strict=True)
     }
     n_units = len(release.som.codebook_)
     scaled = release.preparation.transform(rows)
@@ -104,8 +105,11 @@ def evaluate(  # the paths of dvc.yaml
         "calibration_by_column": by_column,
         "round_trip_error": round_trip_error(release, rows),
     }
+    if params.prepare.label is not None:
+        labels = pq.read_table(prepared / "test.parquet", columns=[params.prepare.label])[0]
+        numbers["agreement"] = agreement(release, scores.units, scaled, labels)
     with staged_directory(plots) as folder:
-        columns = zip(release.columns, transforms.T, strict=True)
+        columns = zip(release.measured_columns, transforms.T, strict=True)
         draw_calibration(folder / "calibration.png", dict(columns))
     write_json(metrics, _finite(numbers))
     return numbers
@@ -129,13 +133,45 @@ def stability(release: Release, train: FloatArray, rows: FloatArray, params: Par
     return float(min(adjusted_rand_score(a, b) for a, b in combinations(labels, 2)))
 
 
+def agreement(
+    release: Release, units: NDArray[np.int64], scaled: FloatArray, labels: pa.ChunkedArray
+) -> dict[str, float]:
+    """Return how far groups that the models found without ``labels`` are those of the labels.
+
+    The map's units are merged to as many clusters as there are labels; the mixture's groups are its
+    components. Rows without a label do not count.
+    """
+    known = labels.is_valid().to_numpy()
+    truth = labels.cast(pa.string()).to_numpy()[known]
+    n_labels = min(len(set(truth)), len(release.segments))
+    if n_labels == 0:
+        return {}
+    clusters = segment_units(release.som.codebook_, n_segments=n_labels, **grid_of(release.som))
+    of_map = clusters[units][known]
+    of_mixture = release.mixture.predict(release.measured(scaled))[known]
+    return {
+        "n_labels": n_labels,
+        "map_adjusted_rand": float(adjusted_rand_score(truth, of_map)),
+        "map_mutual_information": float(normalized_mutual_info_score(truth, of_map)),
+        "map_purity": purity(truth, of_map),
+        "mixture_adjusted_rand": float(adjusted_rand_score(truth, of_mixture)),
+        "mixture_mutual_information": float(normalized_mutual_info_score(truth, of_mixture)),
+        "mixture_purity": purity(truth, of_mixture),
+    }
+
+
+def purity(truth: NDArray[np.object_], groups: NDArray[np.int64]) -> float:
+    """Return the share of rows that have the commonest label of their group."""
+    return float(contingency_matrix(truth, groups).max(axis=0).sum() / len(truth))
+
+
 def round_trip_error(release: Release, rows: FloatArray) -> float:
     """Return the largest absolute difference after encoding ``rows`` and decoding them again."""
-    normalizer = release.normalizer
+    normalizer, rows = release.normalizer, release.measured(rows)
     return float(np.max(np.abs(normalizer.inverse_transform(normalizer.encode(rows)) - rows)))
 
 
-def score_rows(prepared: Path, release: Release, path: Path) -> None:
+def score_rows(prepared: Path, release: Release, path: Path, label: str | None = None) -> None:
     """Write every prepared row's key with what the models say of it, in the order of the keys.
 
     Rows without a key are told by their columns.
@@ -146,7 +182,7 @@ def score_rows(prepared: Path, release: Release, path: Path) -> None:
         If a column of the rows has the name of an answer.
     """
     scored = pa.concat_tables(
-        [_scored(prepared / f"{split}.parquet", split, release) for split in SPLITS]
+        [_scored(prepared / f"{split}.parquet", split, release, label) for split in SPLITS]
     )
     order = [
         (name, "ascending") for name in scored.column_names[: scored.column_names.index("split")]
@@ -155,9 +191,9 @@ def score_rows(prepared: Path, release: Release, path: Path) -> None:
         write_parquet(temporary, scored.sort_by(order))
 
 
-def _scored(path: Path, split: str, release: Release) -> pa.Table:
+def _scored(path: Path, split: str, release: Release, label: str | None) -> pa.Table:
     table = pq.read_table(path)
-    keys = [name for name in table.column_names if name not in release.columns]
+    keys = [name for name in table.column_names if name not in [*release.columns, label]]
     scores = release.score(read_matrix(path, release.columns))
     answers: dict[str, pa.Array | np.ndarray] = {
         "split": pa.repeat(split, len(table)),
@@ -166,7 +202,7 @@ def _scored(path: Path, split: str, release: Release) -> pa.Table:
         "anomaly_percentile": scores.anomaly_percentile,
         "log_likelihood": scores.log_likelihood,
     }
-    for name, modes in zip(release.columns, scores.modes.T, strict=True):
+    for name, modes in zip(release.measured_columns, scores.modes.T, strict=True):
         answers[f"{name}_mode"] = np.ascontiguousarray(modes)
     rows = table.select(keys or release.columns)
     _check_names(rows.column_names, answers)
@@ -201,7 +237,7 @@ def _stage(params: Params) -> dict[str, object]:
         release=Path("models/release"),
         params=params,
     )
-    score_rows(prepared, release, Path("reports/scores.parquet"))
+    score_rows(prepared, release, Path("reports/scores.parquet"), params.prepare.label)
     numbers = evaluate(
         prepared=prepared,
         release=release,

@@ -8,6 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from modemap.data.batches import write_parquet
+from modemap.data.derived import derived_names
 from modemap.data.selection import SelectedRows, select_rows
 from modemap.data.split import SPLITS, assign_splits
 from modemap.errors import DataError, ParamsError
@@ -25,7 +26,8 @@ def prepare(raw: Path, prepared: Path, report: Path, params: PrepareParams) -> d
     """Write the three parts of the rows in ``raw`` and the fitted preparation to ``prepared``.
 
     A part holds the key columns as they came, then the model columns in their own units, without
-    missing values. Nothing is learned from validation and test rows.
+    missing values, then the label. Nothing is learned from validation and test rows, nor from
+    labels.
 
     Raises
     ------
@@ -35,9 +37,16 @@ def prepare(raw: Path, prepared: Path, report: Path, params: PrepareParams) -> d
         If a column is both key and model column.
     """
     _check_names(params)
-    rows = select_rows(raw, params.key, params.columns)
+    rows = select_rows(
+        raw,
+        params.key,
+        params.columns,
+        categories=params.categories,
+        times=params.times,
+        label=params.label,
+    )
     sides = assign_splits(rows.hashes, params.validation_share, params.test_share)
-    preparation = Preparation(list(params.columns), params.columns)
+    preparation = _preparation(params)
     kept = preparation.kept(rows.X)
     n_rows = {name: int(np.sum(kept & (sides == i))) for i, name in enumerate(SPLITS)}
     _check_rows(raw, n_rows)
@@ -51,11 +60,19 @@ def prepare(raw: Path, prepared: Path, report: Path, params: PrepareParams) -> d
     return {**n_rows, "dropped": int(np.sum(~kept))}
 
 
+def _preparation(params: PrepareParams) -> Preparation:
+    derived = derived_names(params.categories, params.times)
+    policies = {**params.columns, **dict.fromkeys(derived, "error")}
+    return Preparation(list(policies), policies, derived or None)
+
+
 def _part(rows: SelectedRows, mask: NDArray[np.bool_], preparation: Preparation) -> pa.Table:
     X = preparation.fill(rows.X[mask])
     keys = rows.keys.filter(pa.array(mask)) if rows.keys.num_columns else rows.keys
     columns = {name: keys[name] for name in keys.column_names}
     columns.update(zip(preparation.columns, np.ascontiguousarray(X.T), strict=True))
+    for name in rows.labels.column_names:
+        columns[name] = rows.labels[name].filter(pa.array(mask))
     return pa.table(columns)
 
 
@@ -63,7 +80,7 @@ def _losses(
     X: NDArray[np.float64], kept: NDArray[np.bool_], columns: Mapping[str, str]
 ) -> dict[str, object]:
     """Count the rows that were dropped, for each column that drops, and the values filled."""
-    missing = dict(zip(columns, np.isnan(X).T, strict=True))
+    missing = dict(zip(columns, np.isnan(X[:, : len(columns)]).T, strict=True))
     return {
         "dropped_rows": int(np.sum(~kept)),
         "dropped": {n: int(missing[n].sum()) for n in columns if columns[n] == "drop"},
@@ -72,14 +89,27 @@ def _losses(
 
 
 def _check_names(params: PrepareParams) -> None:
-    both = [name for name in params.columns if name in params.key]
+    both = [name for name in (*params.columns, *_labels(params)) if name in params.key]
     if both:
         raise ParamsError(
             "prepare.columns",
-            "a column of prepare.key cannot be a model column too",
+            "a column of prepare.key cannot be a model column or the label too",
             found=", ".join(both),
             hint="take it out of one of them",
         )
+    derived = derived_names(params.categories, params.times)
+    taken = [n for n in (*params.key, *params.columns, *_labels(params)) if n in derived]
+    if taken:
+        raise ParamsError(
+            "prepare.categories",
+            "what is derived must have names of its own",
+            found=", ".join(taken),
+            hint="rename the column in the source",
+        )
+
+
+def _labels(params: PrepareParams) -> list[str]:
+    return [] if params.label is None else [params.label]
 
 
 def _check_rows(raw: Path, n_rows: Mapping[str, int]) -> None:

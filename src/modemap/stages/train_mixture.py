@@ -36,10 +36,9 @@ def train_mixture(
     """
     started = time.time()
     preparation = Preparation.load(prepared / "preparation.npz")
-    raw = read_matrix(prepared / "train.parquet", preparation.columns)
-    rows = preparation.transform(raw)
-    held_out = read_matrix(prepared / "validation.parquet", preparation.columns)
-    held_out = preparation.transform(held_out)
+    measured_columns = preparation.measured_columns
+    raw, rows = _measured_rows(prepared / "train.parquet", preparation)
+    _, held_out = _measured_rows(prepared / "validation.parquet", preparation)
     with measured(held_out) as cost:
         mixture = BayesianGaussianMixture(
             n_components=params.n_components,
@@ -69,12 +68,21 @@ def train_mixture(
         quantiles = np.quantile(reference, np.linspace(0, 1, N_QUANTILES))
         save_state(folder / "anomaly.npz", "anomaly", {}, {"log_likelihood": quantiles})
     with staged_directory(plots) as folder:
-        _draw(folder, mixture, normalizer, preparation.columns, raw)
+        _draw(folder, mixture, normalizer, measured_columns, raw)
     write_json(metrics, numbers)
     history = {"lower_bound": list(map(float, mixture.lower_bounds_))}
-    columns, example = preparation.columns, held_out[:N_EXAMPLES]
-    outputs = {"log_likelihood": "double"}
-    return Trained(started, numbers, history, cost.numbers(), columns, outputs, example)
+    outputs, example = {"log_likelihood": "double"}, held_out[:N_EXAMPLES]
+    return Trained(started, numbers, history, cost.numbers(), measured_columns, outputs, example)
+
+
+def _measured_rows(path: Path, preparation: Preparation) -> tuple[FloatArray, FloatArray]:
+    """Return the columns that a density sees, raw and prepared."""
+    raw = read_matrix(path, preparation.columns)
+    places = preparation.measured_
+    if len(places) == raw.shape[1]:
+        return raw, preparation.transform(raw)
+    rows = preparation.transform(raw)
+    return np.ascontiguousarray(raw[:, places]), np.ascontiguousarray(rows[:, places])
 
 
 def _draw(

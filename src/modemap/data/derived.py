@@ -1,0 +1,83 @@
+"""Columns that only a map sees, made from categories and time stamps.
+
+A category becomes an indicator for each level that is listed, 1 where a row has the level and 0
+elsewhere; rows of all other levels, and those without a value, have none and so lie together. A
+part of a time goes round: it becomes the sine and cosine of its angle, both 0 where it is missing.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from modemap.errors import DataError
+
+__all__ = ["PARTS", "derive", "derived_names", "level_texts"]
+
+FloatArray = NDArray[np.float64]
+Categories = Mapping[str, Sequence[str]]
+Times = Mapping[str, Sequence[str]]
+
+PARTS = {"hour": 24.0, "weekday": 7.0, "season": 366.0}  # and what goes round once
+
+
+def derived_names(categories: Categories, times: Times) -> dict[str, str | None]:
+    """Return the names of the derived columns, each with its category, None for parts of times."""
+    names: dict[str, str | None] = {
+        f"{name} = {level}": name for name, levels in categories.items() for level in levels
+    }
+    for name, parts in times.items():
+        for part in parts:
+            names |= dict.fromkeys((f"{name} {part} sin", f"{name} {part} cos"))
+    return names
+
+
+def derive(table: pa.Table, categories: Categories, times: Times) -> list[FloatArray]:
+    """Return the derived columns of ``table`` in the order of their names.
+
+    Raises
+    ------
+    DataError
+        If a column of ``times`` holds no times.
+    """
+    columns = []
+    for name, levels in categories.items():
+        texts = level_texts(table[name])
+        for level in levels:
+            has = pc.fill_null(pc.equal(texts, level), fill_value=False)
+            columns.append(has.to_numpy().astype(np.float64))
+    for name, parts in times.items():
+        for part in parts:
+            angle = _angle(name, table[name], part)
+            columns += [np.nan_to_num(np.sin(angle)), np.nan_to_num(np.cos(angle))]
+    return columns
+
+
+def level_texts(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return the values of a category as texts, a whole number without a fraction."""
+    if pa.types.is_floating(values.type) or pa.types.is_decimal(values.type):
+        whole = pc.all(pc.equal(values, pc.floor(values))).as_py()
+        values = values.cast(pa.int64()) if whole else values
+    return values.cast(pa.string())
+
+
+def _angle(name: str, values: pa.ChunkedArray, part: str) -> FloatArray:
+    kind = values.type
+    if not (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
+        raise DataError(
+            f"column `{name}`",
+            "a column in prepare.times must hold times",
+            found=str(kind),
+            hint="take it out of prepare.times",
+        )
+    if part == "hour" and pa.types.is_date(kind):
+        values = values.cast(pa.timestamp("s"))
+    if part == "hour":
+        minutes = pc.add(pc.multiply(pc.hour(values), 60), pc.minute(values))
+        turn = pc.divide(minutes.cast(pa.float64()), 60.0)
+    else:
+        turn = pc.day_of_week(values) if part == "weekday" else pc.day_of_year(values)
+    numbers = pc.fill_null(turn.cast(pa.float64()), np.nan).to_numpy()
+    return np.asarray(2 * np.pi * numbers / PARTS[part])

@@ -1,0 +1,1 @@
+"""A project for somebody's own table: profiled, decided, written, and later brought up to date."""

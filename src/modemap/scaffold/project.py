@@ -1,0 +1,208 @@
+"""Make a project of a table: look at it, decide, write the files, set up git and DVC."""
+
+import glob
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import pyarrow as pa
+
+from modemap.data.profile import Profile, profile
+from modemap.data.sources import source_pieces, source_root
+from modemap.errors import DataError, ParamsError, StageError
+from modemap.files import write_bytes
+from modemap.scaffold.bounds import rules
+from modemap.scaffold.decisions import Decisions, decide
+from modemap.scaffold.record import RECORD, new_record
+from modemap.scaffold.render import Facts, render
+
+__all__ = ["Made", "make_project", "plan_project"]
+
+Watch = Callable[[Iterable[tuple[str, pa.Table]]], Iterable[tuple[str, pa.Table]]]
+
+TRAIN_SHARE = 0.7
+SIDES = (4, 16)  # of the map, least and greatest
+COMPONENTS = 8
+ROWS_PER_NUMBER = 10  # training rows for each column of each component, at least
+KNOWN_FILES = ("*.parquet", "*.pq", "*.csv", "*.csv.gz", "*.csv.bz2")
+AUTHOR = ("modemap", "modemap@localhost")
+
+
+@dataclass(frozen=True)
+class Made:
+    """What `modemap init` decided and wrote."""
+
+    decisions: Decisions
+    rows: int
+    files: Mapping[str, str]  # path -> text
+    notes: Sequence[str] = ()
+
+
+def plan_project(
+    source: str,
+    folder: Path,
+    *,
+    key: Sequence[str] = (),
+    time: str | None = None,
+    label: str | None = None,
+    watch: Watch = lambda pieces: pieces,
+) -> Made:
+    """Look at ``source`` once and return the files of its project in ``folder``.
+
+    Raises
+    ------
+    DataError
+        If the source cannot be read or is of no use to a map and a mixture.
+    ParamsError
+        If an argument names no column of it.
+    """
+    source = _files_of(source)
+    found = profile(watch(source_pieces(source)))
+    decisions = decide(source, found, key, time, label)
+    facts = _facts(source, folder, found, decisions)
+    files = render(facts)
+    return Made(decisions, found.rows, files | {RECORD: new_record(facts, files)})
+
+
+def make_project(made: Made, folder: Path, *, force: bool) -> Made:
+    """Write the files of ``made`` into ``folder``; set up git and DVC where they are missing.
+
+    Raises
+    ------
+    ParamsError
+        If a file exists and ``force`` is not set. Nothing is written then.
+    StageError
+        If git or DVC fails.
+    """
+    there = [
+        name for name in made.files if (folder / name).exists() or (folder / name).is_symlink()
+    ]
+    if there and not force:
+        raise ParamsError(
+            folder,
+            "a file that is there must not be lost",
+            found=", ".join(there),
+            hint="choose another folder by --into, or replace the files by --force",
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    notes = []
+    top = _git_top(folder)
+    if top is None:
+        _run(folder, "git", "init", "-q")
+    if not (folder / ".dvc").is_dir():
+        below = ["--subdir"] if top is not None and top != folder.resolve() else []
+        _run(folder, sys.executable, "-m", "dvc", "init", "-q", *below)
+    for name, text in made.files.items():
+        write_bytes(folder / name, text.encode())
+    notes += _author(folder)
+    if _asks(folder, "git", "rev-parse", "-q", "--verify", "HEAD") is None:
+        _run(folder, "git", "add", "-f", "--", *made.files)
+        message = "Start a project with modemap init"
+        _run(folder, "git", "commit", "-q", "--no-verify", "-m", message, "--", *made.files)
+    else:
+        notes.append("commit the files when you have looked at them: `git add` and `git commit`")
+    return Made(made.decisions, made.rows, made.files, notes)
+
+
+def _files_of(source: str) -> str:
+    """Return ``source``, of a folder the glob of the tables in it."""
+    folder = Path(source)
+    if not folder.is_dir():
+        if not glob.has_magic(source) and not folder.exists():
+            rule, hint = "must exist", "check the path"
+            raise DataError(source, rule, found="no such file", hint=hint)
+        return source
+    for pattern in KNOWN_FILES:
+        if any(folder.rglob(pattern)):
+            return f"{folder.as_posix()}/**/{pattern}"
+    hint = f"name a file, or a folder with some of {', '.join(KNOWN_FILES)}"
+    raise DataError(source, "must hold tables", found="no table in this folder", hint=hint)
+
+
+def _facts(source: str, folder: Path, found: Profile, decisions: Decisions) -> Facts:
+    seen = _seen_from(source, folder)
+    root = _seen_from(str(source_root(source)), folder)
+    project = _name(source_root(source))
+    n_train = int(TRAIN_SHARE * found.rows)
+    side = int(min(max(round((5 * n_train**0.5) ** 0.5), SIDES[0]), SIDES[1]))
+    components = n_train // (ROWS_PER_NUMBER * len(decisions.numbers))
+    return Facts(
+        project=project,
+        source=seen,
+        key=decisions.key,
+        columns=decisions.numbers,
+        categories=decisions.categories,
+        times=decisions.times,
+        label=decisions.label,
+        suite=f"expectations/{project}.yaml",
+        side=side,
+        n_components=min(max(components, 1), COMPONENTS),
+        version=version("modemap"),
+        watched=root,
+        ignored=None if Path(root).is_absolute() else _ignoring(root),
+        rules=rules(found, decisions),
+        rows=found.rows,
+        described=[
+            {"name": d.name, "kind": d.kind, "use": d.use, "why": d.why} for d in decisions.all
+        ],
+    )
+
+
+def _seen_from(path: str, folder: Path) -> str:
+    """Return ``path`` relative to the project where it lies within, else absolute."""
+    absolute = os.path.abspath(path)  # noqa: PTH100  # a glob is no file that could be resolved
+    inside = Path(os.path.relpath(absolute, folder.absolute()))
+    return absolute if inside.parts[0] == os.pardir else inside.as_posix()
+
+
+def _ignoring(path: str) -> str:
+    """Return the line of .gitignore that means ``path`` and nothing else."""
+    return "/" + re.sub(r"([\\*?\[\]!# ])", r"\\\1", path)
+
+
+def _name(root: Path) -> str:
+    stem = root.name.split(".")[0] or root.absolute().name
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", stem).strip("-_")
+    return name if name[:1].isalpha() else f"table-{name}".rstrip("-")
+
+
+def _author(folder: Path) -> list[str]:
+    """Give the project an author where git knows none: DVC keeps experiments as commits."""
+    if _asks(folder, "git", "config", "user.email"):
+        return []
+    for key, value in zip(("user.name", "user.email"), AUTHOR, strict=True):
+        _run(folder, "git", "config", "--local", key, value)
+    return [
+        "git knows no author: commits here are modemap's until you set user.name and user.email"
+    ]
+
+
+def _git_top(folder: Path) -> Path | None:
+    top = _asks(folder, "git", "rev-parse", "--show-toplevel")
+    return Path(top).resolve() if top else None
+
+
+def _asks(folder: Path, *command: str) -> str | None:
+    """Return what a command prints, None if it fails."""
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        rule, hint = "must be installed", "install it with your system's package manager"
+        raise StageError(command[0], rule, found="no such command", hint=hint) from None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _run(folder: Path, *command: str) -> None:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise StageError(
+            " ".join(command[:4]),
+            "must succeed",
+            found=" ".join((done.stderr or done.stdout).split()) or f"code {done.returncode}",
+            hint="mend that and run `modemap init --force` again",
+        )
