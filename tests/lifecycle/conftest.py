@@ -15,6 +15,7 @@ from modemap.lifecycle.promote import promote
 from modemap.lifecycle.register import register
 from modemap.lockfile import dvc_md5
 from modemap.release import golden_mismatch, load_release, release_digest
+from tests.sharing import made_once
 
 CHECKOUT = Path(__file__).parents[2]
 BATCH = "ab" * 32
@@ -126,12 +127,14 @@ def project(evaluated, tmp_path):
 @pytest.fixture(scope="session")
 def after_promotion(evaluated, tmp_path_factory):
     """Return a project whose champion is version 1, for others to copy."""
-    base = tmp_path_factory.mktemp("promoted") / "checkout"
-    project = Project(shutil.copytree(evaluated.root, base))
-    register(project.root)
-    gate(project.root).require()
-    promote(project.root)
-    return project
+
+    def make(folder: Path) -> None:
+        project = Project(shutil.copytree(evaluated.root, folder / "checkout"))
+        register(project.root)
+        gate(project.root).require()
+        promote(project.root)
+
+    return Project(made_once(tmp_path_factory, "after_promotion", make) / "checkout")
 
 
 @pytest.fixture
