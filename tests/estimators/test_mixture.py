@@ -279,7 +279,7 @@ def test_threads_change_no_bit():
 def test_the_number_of_components_is_found(n_features):
     """Three groups far apart are three components."""
     rng = np.random.default_rng(8)
-    X = rng.normal(size=(6000, n_features)) + 9.0 * rng.integers(0, 3, 6000)[:, None]
+    X = rng.normal(size=(2000, n_features)) + 9.0 * rng.integers(0, 3, 2000)[:, None]
 
     mixture = BayesianGaussianMixture(n_components="auto", random_state=0).fit(X)
 
