@@ -418,8 +418,9 @@ def test_an_encoding_of_another_model_is_refused(X, normalizer):
     encoding = normalizer.encode(X)
     encoding.columns[1].modes[4] = 77
 
-    with pytest.raises(ValueError, match=r"modes of column 1 must be below .* or 255, got 77"):
-        normalizer.inverse_transform(encoding)
+    for method in (normalizer.inverse_transform, normalizer.one_hot):
+        with pytest.raises(ValueError, match=r"column 1 of X: modes must be .* or 255, got 77"):
+            method(encoding)
 
 
 @settings(deadline=None, max_examples=25)
