@@ -260,16 +260,16 @@ class ModeNormalizer(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         self._check_encoding(encoding)
-        parts = []
+        n, size = len(encoding.columns[0].values), sum(1 + c.n_modes for c in self._coders)
+        dense, first = np.zeros((n, size), np.float32), 0
         for j, (coder, column) in enumerate(zip(self._coders, encoding.columns, strict=True)):
             with _told_of(j):
                 coder.check_modes(column.modes)
-            part = np.zeros((len(column.values), 1 + coder.n_modes), np.float32)
-            part[:, 0] = column.values
+            dense[:, first] = column.values
             rows = np.flatnonzero(column.modes != MISSING)
-            part[rows, 1 + column.modes[rows].astype(np.int64)] = 1.0
-            parts.append(part)
-        return np.hstack(parts)
+            dense.reshape(-1)[rows * size + column.modes[rows] + (first + 1)] = 1.0
+            first += 1 + coder.n_modes
+        return dense
 
     def inverse_transform(self, X: ArrayLike | ModeEncoding) -> Any:
         """Return the rows that a :class:`ModeEncoding`, or what :meth:`transform` made, stands for.
