@@ -51,6 +51,7 @@ __all__ = [
     "splat",
     "store",
     "total",
+    "transposed",
     "where_less",
 ]
 
@@ -297,6 +298,25 @@ def total(builder: Any, x: Any) -> Any:
         x = builder.fadd(x, moved)
         half //= 2
     return builder.extract_element(x, ir.Constant(INTEGER, 0))
+
+
+def transposed(builder: Any, rows: list[Any]) -> list[Any]:
+    """Return the columns of as many registers as each has lanes."""
+    half = 1
+    while half < len(rows):  # squares of twice the size change their off-diagonal halves
+        pairs = [(k, k + half) for k in range(len(rows)) if not k & half]
+        lanes = range(len(rows))
+        lower = [k if not k & half else len(rows) + k - half for k in lanes]
+        upper = [k + half if not k & half else len(rows) + k for k in lanes]
+        for low, high in pairs:
+            rows[low], rows[high] = (
+                builder.shuffle_vector(
+                    rows[low], rows[high], ir.Constant(ir.VectorType(INTEGER, len(lanes)), mask)
+                )
+                for mask in (lower, upper)
+            )
+        half *= 2
+    return rows
 
 
 def data(
