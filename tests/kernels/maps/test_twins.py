@@ -195,7 +195,7 @@ def test_online_training_agrees_with_the_twin(grid, kind):
         panels = np.ascontiguousarray(padded.reshape(-1, width, 3).transpose(0, 2, 1))
         told = np.empty(100), np.empty(100, dtype=bool)
         engine.train_complete(
-            X, order, rates, radii, grid.lattice, kind, np.zeros(3), 1.0, panels, *told
+            X, order, rates, radii, grid.lattice, kind, np.zeros(3), 1.0, panels, 1, *told
         )
         units = panels.transpose(0, 2, 1).reshape(-1, 3)[: grid.n_units]
         features = codebook.T.copy(order="C")

@@ -76,7 +76,8 @@ def add_nearest(  # type: ignore[no-untyped-def]
     weights,  # in      (n_samples,)
     panels,  # in      the codebook
     sums,  # in out  (n_units, n_features + 1), weighted samples of each unit, then their weights;
-    #                (n_units, 2 * n_features) with weights by feature where values are missing
+    #                (n_units, 2 * n_features) with weights by feature where values are missing;
+    #                without rows where counts alone are asked for
     counts,  # in out  (n_units,), weights of whole samples
 ):
     """Add each sample to its nearest unit; return the sum of weighted distances."""
@@ -92,9 +93,11 @@ def add_nearest(  # type: ignore[no-untyped-def]
             k, weight = np.int64(unit[i]), weights[first + i]
             if not score[i] < np.inf:
                 k = nearest_row(block[i], panels.codebook, panels.metric)
+            counts[k] += weight
+            if sums.shape[0] == 0:
+                continue
             distance = distance_to_row(block[i], panels.codebook[k], panels.metric)
             added += weight * (distance if panels.metric else np.sqrt(distance))
-            counts[k] += weight
             if is_complete:
                 for j in range(n_features):
                     sums[k, j] += weight * block[i, j]
