@@ -89,6 +89,7 @@ def _ratio(work: str, found: dict[str, list[float]], limit: float) -> Bar:
 
 def _run_worker() -> dict[str, Any]:
     one_thread = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": "src"}
+    one_thread["TQDM_DISABLE"] = "1"
     done = subprocess.run(
         [python_with("som"), "-m", "benchmarks.som_worker"],
         env=os.environ | one_thread,

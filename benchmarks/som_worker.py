@@ -13,6 +13,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import fastersom
+import intrasom
 import minisom
 import numpy as np
 import python_som
@@ -84,7 +85,21 @@ def batch_fits(X: np.ndarray, side: int, n_epochs: int) -> dict[str, Fit]:
         som.train(X, n_epochs, mode="batch")
         return np.asarray(som.get_weights()).reshape(side * side, -1)
 
-    return {"modemap": ours, "XPySom": xpy, "fastersom": faster, "python-som": python}
+    def intra() -> np.ndarray:
+        som = intrasom.SOMFactory.build(
+            X, mapsize=(side, side), mapshape="planar", lattice="rect", normalization=None,
+            initialization="random",
+        )  # fmt: skip
+        som.codebook.matrix = start.copy()
+        som.actual_train = "Fine"
+        som.bootstrap = False
+        som.finetune_train(
+            njob=1, shared_memory=False, trainlen=n_epochs, radiusin=radius[0], radiusfin=radius[1]
+        )
+        return np.asarray(som.codebook.matrix)
+
+    peers = {"XPySom": xpy, "fastersom": faster, "IntraSOM": intra, "python-som": python}
+    return {"modemap": ours, **peers}
 
 
 def batch(shape: str) -> dict[str, object]:

@@ -89,7 +89,9 @@ def two_nearest_units(
     for rounding may change places.
     """
     engine = _engine()
-    panels = packed(codebook, metric, engine.PANEL, has_missing=has_missing(X))
+    panels = packed(
+        codebook, metric, engine.PANEL, has_missing=has_missing(X), is_training=not is_exact
+    )
     units = np.empty((len(X), 2), dtype=np.int64)
 
     def work(rows: slice) -> None:

@@ -91,7 +91,7 @@ def find_two(X: FloatArray, panels: Panels, units: IntArray) -> None:
         units[rows] = np.argsort(scores, axis=1, kind="stable")[:, :2]
         for i in np.flatnonzero(~np.isfinite(scores[:, : panels.codebook.shape[0]]).all(axis=1)):
             at = slice(rows.start + i, rows.start + i + 1)
-            nearest_two(X[at], panels.features, panels.metric, units[at])
+            nearest_two(X[at], panels.codebook.T, panels.metric, units[at])
 
 
 def nearest_two(X: FloatArray, features: FloatArray, metric: int, units: IntArray) -> None:
