@@ -61,7 +61,7 @@ def _batch(shape: str, found: dict[str, Any]) -> Bar:
     work = f"map {shape}: epoch in {ours:.3f} s, {name} in {best[name]:.3f} s"
     turns = [
         other / one
-        for one, other in zip(found["seconds"]["modemap"], found["seconds"][name], strict=True)
+        for one, other in zip(found["seconds"]["modemap"], found["seconds"][name], strict=False)
     ]
     return Bar(work, best[name] / ours, LEADS[shape], "times", turns, is_least=True)
 
