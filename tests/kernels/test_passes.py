@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from modemap.kernels import (
+    Grid,
     covariance,
     nearest_units,
+    present,
     sums_by_unit,
     two_nearest_units,
     unit_distances,
@@ -77,6 +79,27 @@ def test_sums_by_unit_agree_with_plain_numpy(X, codebook, weights):
     np.testing.assert_allclose(found.weights[:, 0], share.sum(axis=0))
     np.testing.assert_allclose(found.counts, share.sum(axis=0))
     assert found.distance == pytest.approx((weights * distances).sum())
+
+
+def test_counts_alone_are_those_of_the_whole_pass(X, codebook, weights):
+    """Without sums and distances."""
+    found = sums_by_unit(X, weights, codebook, counts_alone=True)
+
+    np.testing.assert_array_equal(found.counts, sums_by_unit(X, weights, codebook).counts)
+    assert found.sums.size == 0
+
+
+def test_the_second_nearest_unit_is_looked_for_as_often_as_asked(X, codebook):
+    """Every so many updates, and nothing else changes."""
+    order = np.random.default_rng(3).permutation(len(X))
+    schedule = np.full(len(X), 0.1), np.linspace(2.0, 1.0, len(X))
+
+    every, some = (present(X, order, *schedule, codebook, Grid(3, 4), step=step) for step in (1, 7))
+
+    np.testing.assert_array_equal(some[0], every[0])
+    np.testing.assert_array_equal(some[1], every[1])
+    np.testing.assert_array_equal(some[2], every[2][::7])
+    assert 0 < every[2].mean() < 1
 
 
 def test_covariance_agrees_with_numpy(X, weights):

@@ -89,7 +89,9 @@ def two_nearest_units(
     for rounding may change places.
     """
     engine, X = _engine(), read_only(X)
-    panels = packed(codebook, metric, engine.PANEL, has_missing=has_missing(X))
+    panels = packed(
+        codebook, metric, engine.PANEL, has_missing=has_missing(X), is_training=not is_exact
+    )
     units = np.empty((len(X), 2), dtype=np.int64)
 
     def work(rows: slice) -> None:
@@ -127,10 +129,12 @@ def sums_by_unit(
     metric: str = "euclidean",
     *,
     is_missing: bool = False,
+    counts_alone: bool = False,
 ) -> UnitSums:
     """Return the weighted samples and weights added up by nearest unit, in one pass.
 
     ``is_missing`` says whether ``X`` may hold NaN. Units are searched in float32.
+    ``counts_alone`` leaves sums without rows, and distances out.
     """
     engine, X = _engine(), read_only(X)
     panels = packed(codebook, metric, engine.PANEL, has_missing=is_missing, is_training=True)
@@ -139,7 +143,8 @@ def sums_by_unit(
     n_totals = n_features if is_missing else 1
 
     def work(rows: slice) -> UnitSums:
-        sums, counts = np.zeros((n_units, n_features + n_totals)), np.zeros(n_units)
+        counts, n_summed = np.zeros(n_units), 0 if counts_alone else n_units
+        sums = np.zeros((n_summed, n_features + n_totals))
         distance = engine.add_nearest(X[rows], weights[rows], panels, sums, counts)
         return UnitSums(sums, counts, distance, n_totals)
 
@@ -181,6 +186,7 @@ def present(
     metric: str = "euclidean",
     *,
     is_missing: bool = False,
+    step: int = 1,
 ) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
     """Present samples one by one; return the codebook then, and how well they were met.
 
@@ -196,13 +202,15 @@ def present(
         The map.
     is_missing : bool
         Whether ``X`` may hold NaN.
+    step : int
+        Every so many updates the second nearest unit is looked for.
 
     Returns
     -------
     codebook : ndarray of shape (n_units, n_features)
     distances : ndarray of shape (n_updates,)
         Distances to the nearest units, as the samples were presented.
-    are_apart : ndarray of bool, shape (n_updates,)
+    are_apart : ndarray of bool, shape (about n_updates / step,)
         Whether the second nearest unit was no neighbour of the nearest.
     """
     engine, kind = _engine(), NEIGHBORHOODS.index(neighborhood)
@@ -217,11 +225,13 @@ def present(
         engine.train_any(
             X, order, rates, radii, grid.lattice, kind, number, bounds, features, *told
         )
-        return np.ascontiguousarray(features.T), *told
+        return np.ascontiguousarray(features.T), told[0], told[1][::step]
     origin, scale, panels = _online_panels(X, codebook, engine.ONLINE_PANEL)
-    engine.train_complete(X, order, rates, radii, grid.lattice, kind, origin, scale, panels, *told)
+    engine.train_complete(
+        X, order, rates, radii, grid.lattice, kind, origin, scale, panels, step, *told
+    )
     units = panels.transpose(0, 2, 1).reshape(-1, X.shape[1])[: len(codebook)]
-    return units / scale + origin, *told
+    return units / scale + origin, told[0], told[1][::step]
 
 
 def _online_panels(

@@ -177,6 +177,59 @@ def test_large_codebooks_are_swept_in_groups(monkeypatch):
         np.testing.assert_array_equal(one, other)
 
 
+def clumps_and_codebook(kind):
+    """Return samples of 100 features, and 300 units that are found by parts of the features."""
+    rng = np.random.default_rng(0)
+    places = rng.normal(size=(9, 100)) * (kind != "one cloud")
+    X = places[rng.integers(0, 9, size=500)] + rng.normal(0.0, 0.4, size=(500, 100))
+    codebook = places[np.arange(300) // 34] + rng.normal(0.0, 0.2, size=(300, 100))
+    if kind == "ties":
+        codebook = np.repeat(codebook[::2], 2, axis=0)
+        X[:150] = codebook[::2]
+    if kind == "far out":
+        X[::7] *= 1e30
+        X[3] = 1e150
+    return X.astype(np.float32) if kind == "single precision" else X, codebook
+
+
+@pytest.mark.parametrize("kind", ["clumps", "one cloud", "ties", "far out", "single precision"])
+def test_tiles_that_are_left_early_change_no_result(kind):
+    """Sums, counts and units are to the bit those of a search to the end, and those of float64."""
+    X, codebook = clumps_and_codebook(kind)
+    arguments = ("euclidean", compiled.PANEL)
+
+    early, full = [], []
+    for found, n_parts in ((early, None), (full, 1)):
+        panels = packed(codebook, *arguments, has_missing=False)
+        if n_parts:
+            panels = panels._replace(n_parts=n_parts)
+        assert (panels.n_parts > 1) == (n_parts is None)
+        sums, counts = np.zeros((300, 101)), np.zeros(300)
+        distance = compiled.add_nearest(X, np.ones(len(X)), panels, sums, counts)
+        units, distances = np.empty(len(X), dtype=np.int64), np.empty(len(X))
+        compiled.find_nearest(X, panels, units, distances)
+        found += [sums, counts, distance, units, distances]
+
+    for one, other in zip(early, full, strict=True):
+        np.testing.assert_array_equal(one, other)
+    with np.errstate(over="ignore"):
+        expected = brute_force(X.astype(np.float64), codebook, "euclidean")
+    np.testing.assert_array_equal(early[3], expected.argmin(axis=1))
+
+
+def test_what_is_left_of_a_unit_is_never_rounded_down():
+    """Lengths behind each part of the features are bounds."""
+    _, codebook = clumps_and_codebook("clumps")
+    panels = packed(codebook, "euclidean", compiled.PANEL, has_missing=False)
+
+    rests = np.linalg.norm(panels.panels.transpose(1, 0, 2).reshape(100, -1)[13:], axis=0)
+
+    assert panels.coarse.shape[1:] == panels.panels.shape[1:]
+    assert (panels.rests[0] >= rests).all()
+    np.testing.assert_allclose(panels.rests[0], rests, rtol=1e-3)
+    assert not panels.rests[-1].any()
+
+
 @pytest.mark.parametrize(
     "grid", [Grid(5, 6), Grid(6, 5, "hexagonal"), Grid(4, 5, "hexagonal", "toroidal"), Grid(1, 1)]
 )
@@ -196,7 +249,17 @@ def test_online_training_agrees_with_the_twin(grid, kind):
         panels = np.ascontiguousarray(padded.reshape(-1, width, 3).transpose(0, 2, 1))
         told = np.empty(100), np.empty(100, dtype=bool)
         engine.train_complete(
-            read_only(X), order, rates, radii, grid.lattice, kind, np.zeros(3), 1.0, panels, *told
+            read_only(X),
+            order,
+            rates,
+            radii,
+            grid.lattice,
+            kind,
+            np.zeros(3),
+            1.0,
+            panels,
+            1,
+            *told,
         )
         units = panels.transpose(0, 2, 1).reshape(-1, 3)[: grid.n_units]
         features = codebook.T.copy(order="C")
