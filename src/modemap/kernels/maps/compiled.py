@@ -19,7 +19,7 @@ from modemap.kernels.maps.exact import (
 )
 from modemap.kernels.maps.online import PANEL as ONLINE_PANEL
 from modemap.kernels.maps.online import train_any, train_complete
-from modemap.kernels.maps.panels import PARTS, ROUNDING
+from modemap.kernels.maps.panels import BY_PARTS, PARTS, ROUNDING
 from modemap.kernels.maps.tile import PANEL, Limits, search
 
 __all__ = [
@@ -122,10 +122,11 @@ def _searched(X, panels, x, seen, score, unit, best, room):  # type: ignore[no-u
     """
     n = X.shape[0]
     order, limits, rests = room
-    has_limits = rests.shape[0] > 0
+    has_limits = len(panels.formula) == BY_PARTS and rests.shape[0] > 0  # for others not compiled
     order[:n] = np.arange(n)
     _convert(X, panels, x, seen)
-    for is_coarse in range(has_limits, -1, -1):
+    for turn in range(1 + has_limits):
+        is_coarse = has_limits and turn == 0
         score[:n] = np.inf
         unit[:n] = 0
         search(

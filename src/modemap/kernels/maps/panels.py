@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from modemap.kernels.arrays import FloatArray, IntArray
 
-__all__ = ["METRICS", "PARTS", "ROUNDING", "Panels", "aligned", "packed"]
+__all__ = ["BY_PARTS", "METRICS", "PARTS", "ROUNDING", "Panels", "aligned", "packed"]
 
 METRICS = ("euclidean", "manhattan", "chebyshev", "cosine")
 FORMULAS = {"euclidean": 1, "manhattan": 2, "chebyshev": 3, "cosine": 1}  # of the tile's scores

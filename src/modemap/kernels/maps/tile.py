@@ -22,14 +22,13 @@ from numba.extending import intrinsic
 
 from modemap.kernels import registers as r
 from modemap.kernels.compilation import jit
-from modemap.kernels.maps.panels import PARTS
+from modemap.kernels.maps.panels import BY_PARTS, PARTS
 
 __all__ = ["PANEL", "Limits", "search"]
 
 ROWS, COLUMNS = 6, 2  # of a tile: 12 sums and their operands fit the 16 registers of AVX2 too
 PANEL = COLUMNS * r.LANES  # units of a packed panel
 MANHATTAN, CHEBYSHEV = 2, 3  # lengths of ``formula``; 1 is the product
-BY_PARTS = 4  # the product, looked at after each part of the features
 N_FORMULAS = 4  # longer by as many where values may be missing
 BOTH = 2  # dimensions of an array that keeps two for each row
 
