@@ -143,3 +143,19 @@ def test_what_cannot_be_written_is_not_compiled_for_again(X, codebook, weights):
             counts.append([len(kernel.signatures) for kernel in kernels])
 
     assert counts[0] == counts[1] == counts[2] == counts[3]
+
+
+def test_many_features_change_no_bit_either():
+    """Where samples are searched beside others of their kind, whoever these are."""
+    rng = np.random.default_rng(0)
+    X, codebook = rng.normal(size=(1200, 70)), rng.normal(size=(300, 70))
+    weights = np.ones(1200)
+
+    alone, together = (sums_by_unit(X, weights, codebook, n) for n in (1, 2))
+    whole = nearest_units(X, codebook)
+    parts = [nearest_units(part, codebook) for part in np.split(X, [1, 7, 500])]
+
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(one, other)
+    for one, other in zip(whole, zip(*parts, strict=True), strict=True):
+        np.testing.assert_array_equal(one, np.concatenate(other))

@@ -19,7 +19,7 @@ from modemap.kernels.maps.exact import (
 )
 from modemap.kernels.maps.online import PANEL as ONLINE_PANEL
 from modemap.kernels.maps.online import train_any, train_complete
-from modemap.kernels.maps.panels import PARTS
+from modemap.kernels.maps.panels import BY_PARTS, PARTS, ROUNDING
 from modemap.kernels.maps.tile import PANEL, Limits, search
 
 __all__ = [
@@ -38,9 +38,8 @@ __all__ = [
 BLOCK_BYTES = 1 << 20
 MANY_FEATURES = 64  # from which four sums side by side are faster than one
 MIXED = 512  # values that are mixed at once
-ROUNDING = 1.0 + 1e-4  # of lengths, upwards
 MAX_ROWS, MIN_ROWS = 4096, 96
-N_COMPLETE = 3  # longer formulas are those of incomplete samples
+N_COMPLETE = 4  # longer formulas are those of incomplete samples
 
 
 @jit
@@ -75,7 +74,7 @@ def _slack(panels, length, n_features):  # type: ignore[no-untyped-def]
     """Return how far rounding may move the scores of a sample of this length."""
     if panels.metric == COSINE:
         return panels.slack * length
-    if len(panels.formula) % N_COMPLETE == 1:
+    if len(panels.formula) % N_COMPLETE <= 1:  # a product, whole or by parts
         return panels.slack * panels.longest * (length + panels.longest)
     return panels.slack * np.sqrt(float(n_features)) * (length + panels.longest)
 
@@ -123,10 +122,11 @@ def _searched(X, panels, x, seen, score, unit, best, room):  # type: ignore[no-u
     """
     n = X.shape[0]
     order, limits, rests = room
-    has_limits = rests.shape[0] > 0
+    has_limits = len(panels.formula) == BY_PARTS and rests.shape[0] > 0  # for others not compiled
     order[:n] = np.arange(n)
     _convert(X, panels, x, seen)
-    for is_coarse in range(has_limits, -1, -1):
+    for turn in range(1 + has_limits):
+        is_coarse = has_limits and turn == 0
         score[:n] = np.inf
         unit[:n] = 0
         search(
@@ -205,10 +205,7 @@ def find_nearest(  # type: ignore[no-untyped-def]
         block = X[first : first + rows]
         _searched(block, panels, x, seen, score, unit, best, room)
         for i in range(block.shape[0]):
-            length = np.float32(0.0)
-            for j in range(n_features):
-                length += x[i, j] * x[i, j]
-            length = np.sqrt(length)
+            length = np.sqrt(_length(x[i]))
             slack = _slack(panels, length, n_features)
             k = np.int64(unit[i])
             if not score[i, 1] - score[i, 0] > slack:

@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 
 from modemap.kernels.arrays import FloatArray, IntArray, read_only
 
-__all__ = ["METRICS", "PARTS", "Panels", "aligned", "packed"]
+__all__ = ["BY_PARTS", "METRICS", "PARTS", "ROUNDING", "Panels", "aligned", "packed"]
 
 METRICS = ("euclidean", "manhattan", "chebyshev", "cosine")
 FORMULAS = {"euclidean": 1, "manhattan": 2, "chebyshev": 3, "cosine": 1}  # of the tile's scores
-N_FORMULAS = 3  # the same again where values may be missing
+BY_PARTS = 4  # the product, where tiles may be left early
+N_FORMULAS = 4  # the same again where values may be missing
 GROUP_BYTES = 1 << 19  # panels that rows meet in one sweep: half of a second-level cache
 PARTS = 8  # of the features, after each of which the search looks whether a tile can be left
 MIN_FEATURES, MIN_PANELS = 64, 8  # with fewer, looking takes as long as it saves
@@ -81,7 +82,7 @@ def packed(
         start=start,
         origin=origin,
         scale=scale,
-        formula=(0,) * (FORMULAS[metric] + N_FORMULAS * has_missing),
+        formula=(0,) * (BY_PARTS if n_parts > 1 else FORMULAS[metric] + N_FORMULAS * has_missing),
         metric=METRICS.index(metric),
         group=max(1, GROUP_BYTES // (4 * n_features * width)),
         slack=4.0 * (n_features + 4) * 2.0**-24,

@@ -22,15 +22,14 @@ from numba.extending import intrinsic
 
 from modemap.kernels import registers as r
 from modemap.kernels.compilation import jit
-from modemap.kernels.maps.panels import PARTS
+from modemap.kernels.maps.panels import BY_PARTS, PARTS
 
 __all__ = ["PANEL", "Limits", "search"]
 
 ROWS, COLUMNS = 6, 2  # of a tile: 12 sums and their operands fit the 16 registers of AVX2 too
 PANEL = COLUMNS * r.LANES  # units of a packed panel
 MANHATTAN, CHEBYSHEV = 2, 3  # lengths of ``formula``; 1 is the product
-N_FORMULAS = 3  # longer by as many where values may be missing
-PRODUCT = 1
+N_FORMULAS = 4  # longer by as many where values may be missing
 BOTH = 2  # dimensions of an array that keeps two for each row
 
 
@@ -271,7 +270,7 @@ def _tile(
             panel = b.gep(panels, [b.mul(first_unit, n_features)])
             sums.begin(starts, first_unit)
             b.store(cgutils.true_bit, can_win)
-            if number == PRODUCT and not masked:
+            if number == BY_PARTS:
                 add_parts(panel, first_unit)
             else:
                 with cgutils.for_range(b, n_features) as loop:
