@@ -148,10 +148,24 @@ class EvaluateParams(_Section):
 
 
 class GateParams(_Section):
-    """What a release may lose against the champion and still be promoted."""
+    """What a release may lose against the champion, and the bounds it must keep by itself."""
 
     quantization_error_tolerance: Annotated[float, Field(ge=0)]
     log_likelihood_tolerance: Annotated[float, Field(ge=0)]
+    n_rows_min: Annotated[int, Field(ge=1)] = 100
+    topographic_error_max: Annotated[float, Field(ge=0, le=1)] = 0.25
+    dead_unit_share_max: Annotated[float, Field(ge=0, le=1)] = 0.5
+    calibration_max: Annotated[float, Field(ge=0, le=1)] = 0.1
+    round_trip_error_max: Annotated[float, Field(ge=0)] = 1e-6
+    stability_min: Annotated[float, Field(ge=-1, le=1)] = 0.1
+    latency_ms_max: Annotated[float, Field(gt=0)] = 200.0
+    memory_mib_max: Annotated[float, Field(gt=0)] = 2048.0
+    size_mib_max: Annotated[float, Field(gt=0)] = 256.0
+    growth_max: Annotated[float, Field(ge=1)] = 3.0
+    clean_tree: Literal["warn", "stop"] = "warn"
+    sensitive_columns: Annotated[tuple[Name, ...], Field(strict=False)] = ()
+    group_anomaly_share_max: Annotated[float, Field(ge=0, le=1)] = 0.1
+    group_error_ratio_max: Annotated[float, Field(ge=1)] = 2.0
 
 
 class Params(_Section):

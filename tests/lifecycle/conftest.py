@@ -16,6 +16,9 @@ from modemap.lifecycle.register import register
 from modemap.lockfile import dvc_md5
 from modemap.release import golden_mismatch, load_release, release_digest
 
+COSTS = {"latency_ms": 1.0, "answer_memory_mib": 1.0, "size_mib": 0.1}
+BEHAVIOUR = dict.fromkeys(("row_order", "duplicated_rows", "rescaled_units"))
+
 CHECKOUT = Path(__file__).parents[2]
 BATCH = "ab" * 32
 STAGES = {  # stage: (inputs, outputs)
@@ -83,11 +86,13 @@ class Project:
 def in_process(monkeypatch):
     """Load releases in this process: for tests of anything but the clean process."""
 
-    def load(directory, digest):
+    def load(directory, digest, champion=None):
         release = load_release(directory, digest)
         if mismatch := golden_mismatch(directory, release):
             raise ReleaseError(directory, "must answer", found=mismatch, hint="")
-        return {"digest": digest, "load_seconds": 0.1}
+        known = {"digest": digest, "columns": release.columns, "behaviour": BEHAVIOUR}
+        costs = COSTS | {"load_seconds": 0.1, "peak_memory_mib": 100.0}
+        return known | costs | ({"champion": COSTS} if champion else {})
 
     monkeypatch.setattr("modemap.lifecycle.evidence.load_cleanly", load)
 

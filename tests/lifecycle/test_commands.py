@@ -8,6 +8,7 @@ import pytest
 
 from modemap import cli
 from modemap.errors import RegistryError
+from modemap.lifecycle.rules import RULES
 
 pytestmark = pytest.mark.workflow
 
@@ -216,6 +217,19 @@ def test_a_release_is_judged_where_it_lies(modemap):
     assert "loads" in said
     assert "passed; nothing was registered" in said
     assert modemap("gate", "1")[0] == 8
+
+
+@pytest.mark.usefixtures("in_process")
+def test_every_rule_is_explained(modemap):
+    """`gate --explain` says of each rule what it asks, its value, its bound and why."""
+    modemap("register")
+
+    code, said, _ = modemap("gate", "--explain")
+
+    assert code == 0
+    assert said.count("  asks   Stop") == len(RULES)
+    assert "stability: passed\n  asks   Stop segments that another seed" in said
+    assert "  value  0.9\n  bound  0.1\n" in said
 
 
 def test_what_lies_here_has_no_version(modemap):

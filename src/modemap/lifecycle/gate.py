@@ -73,6 +73,19 @@ class Verdict:
                 hint="mend what the rules name and run again; the champion stays as it is",
             )
 
+    def explain(self) -> str:
+        """Return what every rule asks, what it found, and why it decided so."""
+        asks = {rule.name: rule.asks for rule in RULES}
+        blocks = [
+            f"{result.rule}: {result.outcome}\n"
+            f"  asks   {asks[result.rule]}\n"
+            f"  value  {_plain(result.value)}\n"
+            f"  bound  {_plain(result.bound)}\n"
+            f"  why    {result.why}"
+            for result in self.results
+        ]
+        return "\n".join(blocks)
+
     def record(self) -> dict[str, Any]:
         """Return the verdict as JSON can say it."""
         return asdict(self) | {
@@ -116,10 +129,10 @@ def gate(root: Path, number: int | None = None, accept_change: str | None = None
     version = registry.get(number)
     head = History(registry).head()
     candidate = RegisteredCandidate(registry, version)
-    verdict, costs = _judge_release(
+    verdict, evidence = _judge_release(
         root, candidate, Promoted.of(registry, head), accept_change, version.number
     )
-    registry.log_metrics(version.run_id, {f"release.{name}": cost for name, cost in costs.items()})
+    registry.log_metrics(version.run_id, {"release": evidence.trial, "gate": _margins(verdict)})
     registry.record_verdict(version, verdict.record(), head.number)
     return verdict
 
@@ -140,7 +153,7 @@ def gate_here(root: Path, accept_change: str | None = None) -> Verdict:
     if store_exists(root):
         registry = Registry(open_store(root, load_params(root / "params.yaml").project))
         champion = Promoted.of(registry, History(registry).head())
-    verdict, _costs = _judge_release(root, LocalCandidate(root), champion, accept_change, None)
+    verdict, _ = _judge_release(root, LocalCandidate(root), champion, accept_change, None)
     return verdict
 
 
@@ -159,10 +172,10 @@ def _judge_release(
     champion: Promoted | None,
     accept_change: str | None,
     number: int | None,
-) -> tuple[Verdict, dict[str, float]]:
-    """Return the verdict, also written to ``reports``, and what loading the release cost."""
+) -> tuple[Verdict, Evidence]:
+    """Return the verdict, also written to ``reports``, and what it rests on."""
     with tempfile.TemporaryDirectory(prefix="modemap-gate-") as folder:
-        evidence, costs = collect_evidence(
+        evidence = collect_evidence(
             candidate,
             champion,
             rows=root / TEST_ROWS,
@@ -173,7 +186,12 @@ def _judge_release(
     compared = champion.number if champion else None
     verdict = Verdict(number, candidate.digest, compared, accept_change, judge(evidence))
     write_json(root / VERDICT, verdict.record())
-    return verdict, costs
+    return verdict, evidence
+
+
+def _margins(verdict: Verdict) -> dict[str, float]:
+    """Return the numbers that were compared with a bound, for MLflow's pages."""
+    return {r.rule: r.value for r in verdict.results if isinstance(r.value, float)}
 
 
 def _judged(rule: Rule, evidence: Evidence) -> Result:

@@ -10,9 +10,10 @@ from typing import Any
 
 from modemap.lockfile import read_lock
 
-__all__ = ["LINEAGE_FILES", "UNKNOWN", "Lineage", "package_version", "read_lineage"]
+__all__ = ["DIRTY", "LINEAGE_FILES", "UNKNOWN", "Lineage", "package_version", "read_lineage"]
 
 UNKNOWN = "unknown"
+DIRTY = "modemap.dirty"
 FLOW_RUN_VARIABLE = "MODEMAP_FLOW_RUN"
 COMMIT_VARIABLE = "MODEMAP_COMMIT"  # of the checkout that an image was built from
 LINEAGE_FILES = ("params.yaml", "dvc.yaml", "dvc.lock")
@@ -33,7 +34,7 @@ class Lineage:
         """Return it as MLflow tags, with the hashes of ``paths``, of all outputs by default."""
         tags = {
             "modemap.commit": self.commit,
-            "modemap.dirty": self.dirty,
+            DIRTY: self.dirty,
             "modemap.flow_run": self.flow_run,
             "modemap.package_version": self.package_version,
         }
