@@ -1,5 +1,6 @@
 """A project as it is after `dvc repro`, made of tiny models in no time."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from modemap.lifecycle.promote import promote
 from modemap.lifecycle.register import register
 from modemap.lockfile import dvc_md5
 from modemap.release import golden_mismatch, load_release, release_digest
+from modemap.tracking import Registry, open_store
 
 COSTS = {"latency_ms": 1.0, "answer_memory_mib": 1.0, "size_mib": 0.1}
 BEHAVIOUR = dict.fromkeys(("row_order", "duplicated_rows", "rescaled_units"))
@@ -61,6 +63,28 @@ class Project:
         self.lock()
         return digest
 
+    def cache(self, path: str) -> Path:
+        """Put the directory ``path`` into DVC's cache; return the object of its first file."""
+        listing, objects = [], []
+        for file in sorted((self.root / path).iterdir()):
+            md5 = dvc_md5(file)
+            listing.append({"md5": md5, "relpath": file.name})
+            objects.append(self._cached(md5))
+            objects[-1].write_bytes(file.read_bytes())
+        whole = dvc_md5(self.root / path)
+        self._cached(whole).write_text(json.dumps(listing))
+        return objects[0]
+
+    def _cached(self, md5: str) -> Path:
+        path = self.root / ".dvc" / "cache" / "files" / "md5" / md5[:2] / md5[2:]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def artifacts(self, number: int) -> Path:
+        """Return where MLflow keeps the files of a version."""
+        version = Registry(open_store(self.root, "flights")).get(number)
+        return self.root / "mlruns" / "artifacts" / version.run_id / "artifacts"
+
     def lock(self) -> None:
         """Write dvc.lock as if the graph had just been run."""
         text = "schema: '2.0'\nstages:\n"
@@ -94,7 +118,8 @@ def in_process(monkeypatch):
         costs = COSTS | {"load_seconds": 0.1, "peak_memory_mib": 100.0}
         return known | costs | ({"champion": COSTS} if champion else {})
 
-    monkeypatch.setattr("modemap.lifecycle.evidence.load_cleanly", load)
+    for module in ("evidence", "rollback"):
+        monkeypatch.setattr(f"modemap.lifecycle.{module}.load_cleanly", load)
 
 
 @pytest.fixture(scope="session")
@@ -143,6 +168,24 @@ def after_promotion(evaluated, tmp_path_factory):
 def promoted(after_promotion, tmp_path):
     """Return a project whose tiny release is the champion, in a folder of its own."""
     return Project(shutil.copytree(after_promotion.root, tmp_path / "checkout"))
+
+
+@pytest.fixture(scope="session")
+def after_two(after_promotion, releases, tmp_path_factory):
+    """Return a project whose champion, version 2, replaced version 1, for others to copy."""
+    base = tmp_path_factory.mktemp("replaced") / "checkout"
+    project = Project(shutil.copytree(after_promotion.root, base))
+    project.install(releases["longer trained"])
+    register(project.root)
+    gate(project.root).require()
+    promote(project.root)
+    return project
+
+
+@pytest.fixture
+def replaced(after_two, tmp_path):
+    """Return a project in which version 2 has replaced version 1, in a folder of its own."""
+    return Project(shutil.copytree(after_two.root, tmp_path / "checkout"))
 
 
 @pytest.fixture(scope="session")

@@ -2,11 +2,13 @@
 
 import multiprocessing
 import sqlite3
+from datetime import datetime, timedelta
 
 import pytest
 
 from modemap.errors import RegistryError
 from modemap.lifecycle.history import FIELDS, Head, History, step
+from modemap.lifecycle.history import history as read_history
 from modemap.tracking import Registry, open_store
 
 WORKERS, ROUNDS = 3, 4
@@ -100,6 +102,43 @@ def history(store):
     for _ in range(3):
         store.client.create_model_version("flights", "runs:/x/y")
     return History(Registry(store))
+
+
+@pytest.mark.workflow
+def test_who_was_champion_at_a_time(promoted):
+    """Every entry says when; those after the time asked for are left out, refused ones stay."""
+    (entry,) = read_history(promoted.root)
+    when = datetime.fromisoformat(entry.tags["when"])
+    entries = History(Registry(open_store(promoted.root, "flights"))).entries
+    entries.append({"text": "of another hand"})
+
+    before, at, now = (
+        read_history(promoted.root, at) for at in (when - timedelta(seconds=1), when, None)
+    )
+
+    assert before == []
+    assert [(e.number, e.is_valid) for e in at] == [(1, True)]
+    assert [(e.number, e.is_valid) for e in now] == [(1, True), (2, False)]
+    assert {"digest", "verdict", "who", "why", "params", "release", "commit"} <= set(entry.tags)
+
+
+def test_a_folder_without_a_store_has_no_history(tmp_path, project):
+    """Asking makes nothing."""
+    (tmp_path / "params.yaml").write_text((project.root / "params.yaml").read_text())
+
+    assert read_history(tmp_path) == []
+    assert not (tmp_path / "mlruns").exists()
+
+
+@pytest.mark.parametrize("name", ["kind", "commit", "data", "params", "flow_run", "release"])
+def test_what_an_entry_says_of_its_release_is_covered(name):
+    """Changed, added or removed: the next entry does not match."""
+    tags = _entry(Head(), "1")
+    follower = _entry(step(Head(), 1, tags | {name: "x"}), "2")
+
+    for changed in (tags | {name: "y"}, tags):
+        with pytest.raises(RegistryError, match="does not match entry 1"):
+            step(step(Head(), 1, changed), 2, follower)
 
 
 @pytest.mark.workflow

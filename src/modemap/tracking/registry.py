@@ -154,6 +154,12 @@ class Registry:
         verify_release(release, version.digest)
         return release
 
+    def put_back(self, version: Version, release: Path) -> None:
+        """Write the files of the verified directory ``release`` over those kept of ``version``."""
+        with self.store.asked() as client:  # one by one: MLflow's log_artifacts keeps what is there
+            for path in sorted(release.iterdir()):
+                client.log_artifact(version.run_id, str(path), RELEASE)
+
     def evidence(self, version: Version, folder: Path) -> Path:
         """Copy the evidence registered with ``version`` below ``folder`` and return its place."""
         return self._fetch(version, EVIDENCE, folder)
@@ -217,7 +223,16 @@ class Registry:
         """
         if version.verdict is None:
             return None
-        sha256 = version.verdict["sha256"]
+        return self.verdict_record(version, version.verdict["sha256"])
+
+    def verdict_record(self, version: Version, sha256: str) -> dict[str, Any]:
+        """Return the record of a verdict on ``version`` by its sha256, which a promotion names.
+
+        Raises
+        ------
+        RegistryError
+            If the store does not have it, or has another.
+        """
         name = f"{GATE}/{sha256[:16]}.json"
         with tempfile.TemporaryDirectory(prefix="modemap-verdict-") as folder:
             record = self._fetch(version, name, Path(folder)).read_bytes()
