@@ -171,7 +171,7 @@ class GateParams(_Section):
 class Params(_Section):
     """The whole of params.yaml, one section for each stage and one for the gate."""
 
-    project: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
+    project: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=100)]
     ingest: IngestParams
     validate_: Annotated[ValidateParams, Field(alias="validate")]
     prepare: PrepareParams

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from mlflow.tracking._tracking_service.utils import _artifact_repos_cache
 
 from modemap.errors import ReleaseError
 from modemap.files import read_json, write_json
@@ -106,20 +107,27 @@ class Project:
         self.lock()
 
 
+def load_in_process(directory, digest, champion=None):
+    """Do what the clean process does, in this one, with costs that no rule minds."""
+    release = load_release(directory, digest)
+    if mismatch := golden_mismatch(directory, release):
+        raise ReleaseError(directory, "must answer", found=mismatch, hint="")
+    known = {"digest": digest, "columns": release.columns, "behaviour": BEHAVIOUR}
+    costs = COSTS | {"load_seconds": 0.1, "peak_memory_mib": 100.0}
+    return known | costs | ({"champion": COSTS} if champion else {})
+
+
 @pytest.fixture
 def in_process(monkeypatch):
     """Load releases in this process: for tests of anything but the clean process."""
-
-    def load(directory, digest, champion=None):
-        release = load_release(directory, digest)
-        if mismatch := golden_mismatch(directory, release):
-            raise ReleaseError(directory, "must answer", found=mismatch, hint="")
-        known = {"digest": digest, "columns": release.columns, "behaviour": BEHAVIOUR}
-        costs = COSTS | {"load_seconds": 0.1, "peak_memory_mib": 100.0}
-        return known | costs | ({"champion": COSTS} if champion else {})
-
     for module in ("evidence", "rollback"):
-        monkeypatch.setattr(f"modemap.lifecycle.{module}.load_cleanly", load)
+        monkeypatch.setattr(f"modemap.lifecycle.{module}.load_cleanly", load_in_process)
+
+
+def copy_of(project: Project, base: Path) -> Project:
+    """Copy ``project`` below ``base``; MLflow forgets in which folder it met the project's runs."""
+    _artifact_repos_cache.clear()
+    return Project(shutil.copytree(project.root, base / "checkout"))
 
 
 @pytest.fixture(scope="session")
@@ -150,14 +158,13 @@ def evaluated(empty_store, rows, tiny_release, tmp_path_factory):
 @pytest.fixture
 def project(evaluated, tmp_path):
     """Return a project in which nothing is registered yet."""
-    return Project(shutil.copytree(evaluated.root, tmp_path / "checkout"))
+    return copy_of(evaluated, tmp_path)
 
 
 @pytest.fixture(scope="session")
 def after_promotion(evaluated, tmp_path_factory):
     """Return a project whose champion is version 1, for others to copy."""
-    base = tmp_path_factory.mktemp("promoted") / "checkout"
-    project = Project(shutil.copytree(evaluated.root, base))
+    project = copy_of(evaluated, tmp_path_factory.mktemp("promoted"))
     register(project.root)
     gate(project.root).require()
     promote(project.root)
@@ -167,14 +174,13 @@ def after_promotion(evaluated, tmp_path_factory):
 @pytest.fixture
 def promoted(after_promotion, tmp_path):
     """Return a project whose tiny release is the champion, in a folder of its own."""
-    return Project(shutil.copytree(after_promotion.root, tmp_path / "checkout"))
+    return copy_of(after_promotion, tmp_path)
 
 
 @pytest.fixture(scope="session")
 def after_two(after_promotion, releases, tmp_path_factory):
     """Return a project whose champion, version 2, replaced version 1, for others to copy."""
-    base = tmp_path_factory.mktemp("replaced") / "checkout"
-    project = Project(shutil.copytree(after_promotion.root, base))
+    project = copy_of(after_promotion, tmp_path_factory.mktemp("replaced"))
     project.install(releases["longer trained"])
     register(project.root)
     gate(project.root).require()
@@ -185,7 +191,7 @@ def after_two(after_promotion, releases, tmp_path_factory):
 @pytest.fixture
 def replaced(after_two, tmp_path):
     """Return a project in which version 2 has replaced version 1, in a folder of its own."""
-    return Project(shutil.copytree(after_two.root, tmp_path / "checkout"))
+    return copy_of(after_two, tmp_path)
 
 
 @pytest.fixture(scope="session")

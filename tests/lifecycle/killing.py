@@ -11,27 +11,31 @@ import signal
 import sys
 from pathlib import Path
 
-from modemap.lifecycle import gate, promote, register, rollback, status, verify
+from modemap.lifecycle import evidence, gate, promote, register, rollback, status, verify
 from modemap.lifecycle.history import history
 from modemap.tracking.store import open_store, prepare_to_open
+from tests.lifecycle.conftest import load_in_process
 
 WRITES = ("create_", "delete_", "finalize_", "log_", "set_")
 
 
-def _command(name: str, root: Path) -> None:
-    if name == "rollback":
-        if status.status(root).version != 1:
-            rollback.rollback(root, 1, why="killed before")
-        else:
-            promote.promote(root, 1)  # whoever finds it done calls again: nothing changes
+STEPS = {
+    "register": register.register,
+    "gate": lambda root: gate.gate(root).require(),
+    "promote": promote.promote,
+    "rollback": lambda root: rollback.rollback(root, 1, why="a test"),
+}
+
+
+def _call_again(command: str, root: Path) -> None:
+    """Do what a person or a flow does after the crash: the same again, and what follows it."""
+    if command == "rollback":
+        STEPS["rollback"](root)
         return
-    version = register.register(root).number
-    if status.status(root).version != version:
-        if name != "promote":
-            gate.gate(root, version).require()
-        promote.promote(root, version)
-    else:
-        promote.promote(root, version)
+    version = register.register(root)
+    if status.status(root).version != version.number and command != "promote":
+        gate.gate(root).require()
+    promote.promote(root)
 
 
 def _killing(point: int) -> None:
@@ -71,8 +75,7 @@ def _forked(root: Path, work) -> int:
 
 def _tell(root: Path, point: int | None) -> None:
     killed = status.status(root).version
-    name = root.parent.name.partition("-")[0]
-    _command(name, root)
+    _call_again(root.parent.name.partition("-")[0], root)
     champion = status.status(root)
     store = open_store(root, "flights")
     running = store.client.search_runs([store.experiment_id], "attributes.status = 'RUNNING'")
@@ -91,6 +94,7 @@ def _tell(root: Path, point: int | None) -> None:
 def main(command: str, folder: Path) -> None:
     """Print what became of each killed call."""
     prepare_to_open()
+    evidence.load_cleanly = rollback.load_cleanly = load_in_process
     point = 0
     while True:
         point += 1
@@ -101,7 +105,7 @@ def main(command: str, folder: Path) -> None:
         def killed(root=root, point=point):
             open_store(root, "flights")  # a copied store follows its folder
             _killing(point)
-            _command(command, root)
+            STEPS[command](root)
 
         code = _forked(root, killed)
         is_last = code == 0

@@ -64,6 +64,13 @@ def test_an_entry_that_expects_no_head_is_refused(expected):
     assert step(Head(), 1, _entry(Head(), expected=expected)).number == 0
 
 
+@pytest.mark.parametrize("name", ["expected", "from", "to"])
+@pytest.mark.parametrize("text", ["../1", "%31", "\u0661", "1\0", "1" + " " * 4096, ""], ids=ascii)
+def test_an_entry_with_a_number_that_is_none_is_refused(name, text):
+    """Versions and entries are named by plain digits."""
+    assert step(Head(), 1, _entry(Head()) | {name: text}).number == 0
+
+
 def test_a_missing_entry_is_noticed():
     """Numbers are contiguous, so a gap is a removal."""
     with pytest.raises(RegistryError, match=r"entry 1.*never changed or removed"):

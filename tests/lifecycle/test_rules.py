@@ -239,6 +239,15 @@ def test_the_table_and_the_bad_releases_name_the_same_rules():
     assert [rule.name for rule in RULES] == list(BAD)
 
 
+def test_the_docs_list_every_rule_in_its_order():
+    """Each with why it is there and the test that attacks it."""
+    lines = (Path(__file__).parents[2] / "docs" / "registry.md").read_text().splitlines()
+    table = lines[lines.index("| rule | why | its test feeds it |") + 2 :]
+
+    listed = [line.split("`")[1] for line in table if line.startswith("| `")][: len(RULES)]
+    assert listed == [rule.name for rule in RULES]
+
+
 @pytest.mark.parametrize(("name", "changes"), CASES)
 def test_a_rule_stops_what_only_it_can_stop(name, changes):
     """Exactly this rule refuses, and says why."""

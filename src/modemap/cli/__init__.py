@@ -4,9 +4,11 @@ import sys
 
 import typer
 
+from modemap.cli.checkout import checkout
 from modemap.cli.deploy import deploy
 from modemap.cli.gate import gate
 from modemap.cli.history import history
+from modemap.cli.lineage import lineage
 from modemap.cli.modes import modes
 from modemap.cli.promote import promote
 from modemap.cli.register import register
@@ -31,6 +33,8 @@ COMMANDS = (
     status,
     history,
     verify,
+    lineage,
+    checkout,
     report,
     summary,
     deploy,

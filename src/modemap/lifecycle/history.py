@@ -45,6 +45,7 @@ ORIGINS = {  # what an entry also says of the release it promotes, and the versi
     "params": "modemap.params_digest",
     "release": "modemap.dvc.models/release",
 }
+NUMBERS = ("expected", "from", "to")
 LINKED = (*FIELDS, "kind", *ORIGINS)  # covered by the digest that the next entry repeats
 PROMOTION, ROLLBACK = "promotion", "rollback"
 HEALING_ATTEMPTS = 5
@@ -129,7 +130,7 @@ def step(head: Head, number: int, tags: Mapping[str, str]) -> Head:
     if number != head.seen + 1:
         _tampered(head.seen + 1, f"the next entry is {number}")
     refused = Head(head.number, head.link, number, head.entry)
-    if any(name not in tags for name in FIELDS) or not tags["expected"].isdecimal():
+    if any(name not in tags for name in FIELDS) or not all(map(_is_number, map(tags.get, NUMBERS))):
         return refused  # another hand's: entries appear whole, so never half of ours
     expected = int(tags["expected"])
     if expected < head.number or expected >= number:
@@ -237,6 +238,10 @@ class History:
                 if failures > HEALING_ATTEMPTS:
                     raise
         return head
+
+
+def _is_number(text: str | None) -> bool:
+    return text is not None and text.isascii() and text.isdecimal()
 
 
 def _link(number: int, tags: Mapping[str, str]) -> str:

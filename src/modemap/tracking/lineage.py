@@ -10,10 +10,19 @@ from typing import Any
 
 from modemap.lockfile import read_lock
 
-__all__ = ["DIRTY", "LINEAGE_FILES", "UNKNOWN", "Lineage", "package_version", "read_lineage"]
+__all__ = [
+    "DIRTY",
+    "FILE_TAG",
+    "LINEAGE_FILES",
+    "UNKNOWN",
+    "Lineage",
+    "package_version",
+    "read_lineage",
+]
 
 UNKNOWN = "unknown"
 DIRTY = "modemap.dirty"
+FILE_TAG = "modemap.sha256."  # begins the tags with the digests of the lineage files
 FLOW_RUN_VARIABLE = "MODEMAP_FLOW_RUN"
 COMMIT_VARIABLE = "MODEMAP_COMMIT"  # of the checkout that an image was built from
 LINEAGE_FILES = ("params.yaml", "dvc.yaml", "dvc.lock")

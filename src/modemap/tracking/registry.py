@@ -6,6 +6,7 @@ which imports whatever a folder names, is never called.
 
 import hashlib
 import json
+import re
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -14,11 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modemap.errors import RegistryError
-from modemap.files import canonical_json
+from modemap.files import canonical_json, sha256_file
 from modemap.release import release_digest, verify_release
 from modemap.tracking._client import error_code
 from modemap.tracking._opened import close_abandoned, opened_run
-from modemap.tracking.lineage import LINEAGE_FILES
+from modemap.tracking.lineage import FILE_TAG, LINEAGE_FILES
 from modemap.tracking.runs import numbers
 from modemap.tracking.store import Store
 
@@ -31,10 +32,12 @@ PAGE = 1000
 CHAMPION = "champion"
 DIGEST = "modemap.digest"
 VERDICT = "modemap.verdict"
+SHA256 = re.compile("[0-9a-f]{64}")
 VERDICT_KEYS = {"accepted_change", "digest", "head", "passed", "sha256"}
 RELEASE = "release"  # folders among the artifacts of a release's run
 EVIDENCE = "evidence"
 GATE = "gate"
+LINEAGE = "lineage"
 
 
 @dataclass(frozen=True)
@@ -53,8 +56,9 @@ class Version:
             verdict = json.loads(self.tags.get(VERDICT, "null"))
         except ValueError:
             return None
-        is_ours = isinstance(verdict, dict) and set(verdict) == VERDICT_KEYS
-        return verdict if is_ours else None
+        if not isinstance(verdict, dict) or set(verdict) != VERDICT_KEYS:
+            return None
+        return verdict if SHA256.fullmatch(str(verdict["sha256"])) else None
 
 
 class Registry:
@@ -154,6 +158,24 @@ class Registry:
         verify_release(release, version.digest)
         return release
 
+    def lineage_files(self, version: Version, folder: Path) -> dict[str, Path]:
+        """Copy params.yaml, dvc.yaml and dvc.lock of ``version`` below ``folder``, verified.
+
+        Raises
+        ------
+        RegistryError
+            If one of them is not what was registered, or was not registered at all.
+        """
+        found = self._fetch(version, LINEAGE, folder)
+        for name in LINEAGE_FILES:
+            expected = version.tags.get(f"{FILE_TAG}{name}", "none was kept")
+            sha256 = sha256_file(found / name) if (found / name).is_file() else "no such file"
+            if sha256 != expected:
+                rule = f"its {name} must have sha256 {expected}"
+                hint = "take the file from the version's commit"
+                raise RegistryError(f"version {version.number}", rule, found=sha256, hint=hint)
+        return {name: found / name for name in LINEAGE_FILES}
+
     def put_back(self, version: Version, release: Path) -> None:
         """Write the files of the verified directory ``release`` over those kept of ``version``."""
         with self.store.asked() as client:  # one by one: MLflow's log_artifacts keeps what is there
@@ -233,6 +255,9 @@ class Registry:
         RegistryError
             If the store does not have it, or has another.
         """
+        if not SHA256.fullmatch(sha256):
+            rule, hint = "a verdict's sha256 names its record", "judge again: `modemap gate`"
+            raise RegistryError(f"version {version.number}", rule, found=sha256, hint=hint)
         name = f"{GATE}/{sha256[:16]}.json"
         with tempfile.TemporaryDirectory(prefix="modemap-verdict-") as folder:
             record = self._fetch(version, name, Path(folder)).read_bytes()
@@ -247,7 +272,7 @@ class Registry:
         self._log_evidence(run_id, evidence)
         for name in LINEAGE_FILES:
             if (path := self.store.root / name).is_file():
-                self.store.client.log_artifact(run_id, str(path), "lineage")
+                self.store.client.log_artifact(run_id, str(path), LINEAGE)
 
     def _log_evidence(self, run_id: str, evidence: Mapping[str, Path]) -> None:
         for name, path in evidence.items():
