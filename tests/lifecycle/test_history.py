@@ -126,7 +126,8 @@ def test_who_was_champion_at_a_time(promoted):
     assert before == []
     assert [(e.number, e.is_valid) for e in at] == [(1, True)]
     assert [(e.number, e.is_valid) for e in now] == [(1, True), (2, False)]
-    assert {"digest", "verdict", "who", "why", "params", "release", "commit"} <= set(entry.tags)
+    assert {"commit", "flow_run", "params", "release"} <= set(entry.made_from)
+    assert now[1].made_from == {}
 
 
 def test_a_folder_without_a_store_has_no_history(tmp_path, project):
@@ -137,7 +138,7 @@ def test_a_folder_without_a_store_has_no_history(tmp_path, project):
     assert not (tmp_path / "mlruns").exists()
 
 
-@pytest.mark.parametrize("name", ["kind", "commit", "data", "params", "flow_run", "release"])
+@pytest.mark.parametrize("name", ["kind", "made_from"])
 def test_what_an_entry_says_of_its_release_is_covered(name):
     """Changed, added or removed: the next entry does not match."""
     tags = _entry(Head(), "1")

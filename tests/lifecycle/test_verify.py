@@ -47,7 +47,7 @@ def test_nothing_registered_is_sound(project):
     assert (audit.n_entries, audit.n_versions, audit.anchor, audit.findings) == (0, 0, "", [])
 
 
-@pytest.mark.parametrize("key", ["why", "commit", "who", "digest"])
+@pytest.mark.parametrize("key", ["why", "made_from", "who", "digest"])
 def test_a_changed_entry_is_found(replaced, key):
     """Whatever of it was changed, the next entry does not match it."""
     _edit(replaced, 1, key, "0" * 64)

@@ -49,7 +49,12 @@ def _time(text: str) -> datetime:
 
 
 def _document(entry: "Entry") -> dict[str, Any]:
-    return {"number": entry.number, "is_valid": entry.is_valid, **entry.tags}
+    return {
+        "number": entry.number,
+        "is_valid": entry.is_valid,
+        **entry.tags,
+        "made_from": entry.made_from,
+    }
 
 
 def _line(entry: "Entry") -> str:

@@ -9,6 +9,7 @@ healed by the next call; nothing ever follows it.
 
 import getpass
 import hashlib
+import json
 import socket
 import uuid
 from collections.abc import Iterator, Mapping
@@ -46,7 +47,7 @@ ORIGINS = {  # what an entry also says of the release it promotes, and the versi
     "release": "modemap.dvc.models/release",
 }
 NUMBERS = ("expected", "from", "to")
-LINKED = (*FIELDS, "kind", *ORIGINS)  # covered by the digest that the next entry repeats
+LINKED = (*FIELDS, "kind", "made_from")  # covered by the digest that the next entry repeats
 PROMOTION, ROLLBACK = "promotion", "rollback"
 HEALING_ATTEMPTS = 5
 
@@ -80,12 +81,21 @@ class Entry:
         """Whether it promotes or rolls back."""
         return self.tags.get("kind", PROMOTION)
 
+    @property
+    def made_from(self) -> dict[str, str]:
+        """Digests of what the release was made from, its commit and its flow run."""
+        try:
+            return dict(json.loads(self.tags.get("made_from", "{}")))
+        except (TypeError, ValueError):
+            return {}  # another hand's
+
 
 def describe(version: Version, *, kind: str, verdict: str, why: str) -> dict[str, str]:
     """Return what a new entry says: which release, from what, by whom, when and why."""
     origins = {name: version.tags[tag] for name, tag in ORIGINS.items() if tag in version.tags}
-    return origins | {
+    return {
         "kind": kind,
+        "made_from": json.dumps(origins, sort_keys=True),  # one tag: folding reads every one
         "to": str(version.number),
         "digest": version.digest,
         "verdict": verdict,
