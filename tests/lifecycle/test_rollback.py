@@ -7,6 +7,7 @@ import pytest
 
 from modemap import release
 from modemap.errors import RegistryError, ReleaseError
+from modemap.lifecycle.gate import gate, gate_here
 from modemap.lifecycle.history import History, describe
 from modemap.lifecycle.history import history as read_history
 from modemap.lifecycle.register import register
@@ -51,6 +52,21 @@ def test_what_was_rolled_back_from_is_no_default(replaced):
 
     assert rollback(replaced.root, 2, why="it was not the release").version == 2
     assert status(replaced.root).version == 2
+
+
+@pytest.mark.usefixtures("in_process")
+def test_what_was_rolled_back_from_does_not_come_back_by_itself(replaced):
+    """The gate stops the same release, registered or not; a person brings it back by number."""
+    rollback(replaced.root, 1, why="complaints")
+
+    refusals = [gate(replaced.root, 2).refusals, gate_here(replaced.root).refusals]
+
+    assert [[result.rule for result in found] for found in refusals] == [["not_withdrawn"]] * 2
+    assert "entry 3: complaints" in refusals[0][0].why
+    rollback(replaced.root, 2, why="it was the network")
+    rollback(replaced.root, 1, why="no, it was not")
+    rollback(replaced.root, 2, why="yes, it was")
+    assert gate(replaced.root, 2).passed
 
 
 @pytest.mark.usefixtures("in_process")

@@ -44,6 +44,7 @@ GOOD = Evidence(
     },
     validation={"judgements": [JUDGEMENT, {"digest": None, "results": [RESULT]}]},
     batches=[BATCH],
+    withdrawn=None,
     dirty="false",
     load_failure=None,
     trial={
@@ -143,6 +144,7 @@ BAD = {  # rule: evidence that this rule alone must stop
         "another release": _evaluation(release_digest="e" * 64),
         "no digest": _evaluation(release_digest=None),
     },
+    "not_withdrawn": {"a rollback left it": {"withdrawn": "entry 3: complaints"}},
     "clean_tree": {
         "changed files": {"dirty": "true"},
         "unknown": {"dirty": "unknown"},

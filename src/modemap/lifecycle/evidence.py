@@ -28,13 +28,15 @@ def collect_evidence(
     champion: Promoted | None,
     *,
     rows: Path,
+    withdrawn: Mapping[str, str],
     accept_change: str | None,
     params: GateParams,
     folder: Path,
 ) -> Evidence:
     """Return the evidence about ``candidate``.
 
-    On ``rows`` it is measured beside the champion; ``folder`` is for copies. What cannot be read is
+    On ``rows`` it is measured beside the champion; ``withdrawn`` says of digests that were rolled
+    back from why; ``folder`` is for copies. What cannot be read is
     None or told in words: it is for the rules to refuse.
     """
     papers = _read_papers(candidate, folder / "papers")
@@ -51,6 +53,7 @@ def collect_evidence(
         evaluation=papers.get(EVALUATION),
         validation=papers.get(VALIDATION),
         batches=_digests(manifest) if manifest else None,
+        withdrawn=withdrawn.get(candidate.digest),
         dirty=candidate.dirty,
         load_failure=failure,
         trial=trial,

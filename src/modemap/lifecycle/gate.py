@@ -2,7 +2,7 @@
 
 import math
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from modemap.lifecycle.candidate import (
     RegisteredCandidate,
 )
 from modemap.lifecycle.evidence import collect_evidence
-from modemap.lifecycle.history import History
+from modemap.lifecycle.history import History, withdrawn
 from modemap.lifecycle.lock import check_lock
 from modemap.lifecycle.rules import NOT_CHECKABLE, RULES, Evidence, Result, Rule
 from modemap.params import load_params
@@ -97,6 +97,14 @@ class Verdict:
         }
 
 
+@dataclass(frozen=True)
+class Rival:
+    """What the history says when a release is judged."""
+
+    champion: Promoted | None
+    withdrawn: Mapping[str, str]  # digests that were rolled back from, and why
+
+
 def judge(evidence: Evidence, rules: Sequence[Rule] = RULES) -> tuple[Result, ...]:
     """Return the result of every rule; a rule that trips over the evidence could not check it."""
     return tuple(replace(_judged(rule, evidence), rule=rule.name) for rule in rules)
@@ -127,11 +135,11 @@ def gate(root: Path, number: int | None = None, accept_change: str | None = None
     project = load_params(root / "params.yaml").project
     registry = Registry(open_store(root, project))
     version = registry.get(number)
-    head = History(registry).head()
+    history = History(registry)
+    head = history.head()
     candidate = RegisteredCandidate(registry, version)
-    verdict, evidence = _judge_release(
-        root, candidate, Promoted.of(registry, head), accept_change, version.number
-    )
+    rival = Rival(Promoted.of(registry, head), withdrawn(history.walk()))
+    verdict, evidence = _judge_release(root, candidate, rival, accept_change, version.number)
     registry.log_metrics(version.run_id, {"release": evidence.trial, "gate": _margins(verdict)})
     registry.record_verdict(version, verdict.record(), head.number)
     return verdict
@@ -149,11 +157,12 @@ def gate_here(root: Path, accept_change: str | None = None) -> Verdict:
     """
     verify_release(root / RELEASE)
     check_lock(root)
-    champion = None
+    rival = Rival(None, {})
     if store_exists(root):
         registry = Registry(open_store(root, load_params(root / "params.yaml").project))
-        champion = Promoted.of(registry, History(registry).head())
-    verdict, _ = _judge_release(root, LocalCandidate(root), champion, accept_change, None)
+        history = History(registry)
+        rival = Rival(Promoted.of(registry, history.head()), withdrawn(history.walk()))
+    verdict, _ = _judge_release(root, LocalCandidate(root), rival, accept_change, None)
     return verdict
 
 
@@ -169,7 +178,7 @@ def last_verdict(root: Path, digest: str) -> dict[str, Any] | None:
 def _judge_release(
     root: Path,
     candidate: Candidate,
-    champion: Promoted | None,
+    rival: Rival,
     accept_change: str | None,
     number: int | None,
 ) -> tuple[Verdict, Evidence]:
@@ -177,13 +186,14 @@ def _judge_release(
     with tempfile.TemporaryDirectory(prefix="modemap-gate-") as folder:
         evidence = collect_evidence(
             candidate,
-            champion,
+            rival.champion,
             rows=root / TEST_ROWS,
+            withdrawn=rival.withdrawn,
             accept_change=accept_change,
             params=load_params(root / "params.yaml").gate,
             folder=Path(folder),
         )
-    compared = champion.number if champion else None
+    compared = rival.champion.number if rival.champion else None
     verdict = Verdict(number, candidate.digest, compared, accept_change, judge(evidence))
     write_json(root / VERDICT, verdict.record())
     return verdict, evidence

@@ -12,7 +12,7 @@ import hashlib
 import json
 import socket
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +25,7 @@ from modemap.tracking.entries import Entries
 from modemap.tracking.registry import Registry, Version
 from modemap.tracking.store import open_store, store_exists
 
-__all__ = ["PROMOTION", "ROLLBACK", "Entry", "Head", "History", "describe", "history"]
+__all__ = ["PROMOTION", "ROLLBACK", "Entry", "Head", "History", "describe", "history", "withdrawn"]
 
 FIELDS = (
     "id",
@@ -120,6 +120,19 @@ def history(root: Path, at: datetime | None = None) -> list[Entry]:
     if at is None:
         return entries
     return [entry for entry in entries if _is_until(entry, at)]
+
+
+def withdrawn(entries: Iterable[Entry]) -> dict[str, str]:
+    """Return the digests that were rolled back from and not brought back since, each with why."""
+    reasons: dict[str, str] = {}
+    digest = ""
+    for entry in entries:
+        if entry.is_valid:
+            if entry.kind == ROLLBACK:
+                reasons[digest] = f"entry {entry.number}: {entry.tags['why']}"
+            digest = entry.tags["digest"]
+            reasons.pop(digest, None)
+    return reasons
 
 
 def _is_until(entry: Entry, at: datetime) -> bool:

@@ -27,6 +27,7 @@ RULES = (
     Rule("metrics", papers.metrics),
     Rule("held_out_rows", papers.held_out_rows),
     Rule("evaluated", papers.evaluated),
+    Rule("not_withdrawn", papers.not_withdrawn),
     Rule("clean_tree", papers.clean_tree),
     Rule("loads", papers.loads),
     Rule("comparable", comparison.comparable),

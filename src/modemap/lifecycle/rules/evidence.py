@@ -63,6 +63,7 @@ class Evidence:
     evaluation: Mapping[str, Any] | None  # evaluate's metrics
     validation: Mapping[str, Any] | None  # validate's result
     batches: Sequence[str] | None  # digests of the batches that were ingested
+    withdrawn: str | None  # why it was rolled back from, unless somebody brought it back
     dirty: str  # whether the tree differed from its commit: true, false or unknown
     load_failure: str | None  # why it did not load and answer in a clean process
     trial: Mapping[str, Any]  # what the clean process measured of it and of the champion

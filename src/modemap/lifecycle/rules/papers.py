@@ -18,6 +18,7 @@ __all__ = [
     "held_out_rows",
     "loads",
     "metrics",
+    "not_withdrawn",
 ]
 
 REQUIRED_METRICS = (
@@ -97,6 +98,15 @@ def loads(evidence: Evidence) -> Result:
     if evidence.load_failure is not None:
         return Result(FAILED, "it does not", bound, evidence.load_failure)
     return Result(PASSED, bound, bound, "golden rows answered as promised")
+
+
+def not_withdrawn(evidence: Evidence) -> Result:
+    """Stop a release that somebody rolled back from: the next training must not bring it back."""
+    bound = "not rolled back from"
+    if evidence.withdrawn is None:
+        return Result(PASSED, bound, bound, "no rollback left it")
+    why = f"{evidence.withdrawn}; `modemap rollback --to` brings it back"
+    return Result(FAILED, "rolled back from", bound, why)
 
 
 def clean_tree(evidence: Evidence) -> Result:
