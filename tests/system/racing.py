@@ -19,6 +19,7 @@ from modemap.tracking.store import open_store, prepare_to_open
 
 PROJECT = "raced"
 POLL = 0.02
+PATIENCE = 120.0
 
 
 def _history(root: Path) -> History:
@@ -53,8 +54,9 @@ def _promote(root, worker, n_rounds, barrier, results):
 
 def _read(root, stop, seen):
     n_polls, n_none, champions = 0, 0, set()
+    registry = _history(root).registry
     while not stop.is_set():
-        champion = _history(root).head().champion
+        champion = History(registry).head().champion
         n_polls, n_none = n_polls + 1, n_none + (champion is None)
         champions.add(champion)
         time.sleep(POLL)
@@ -65,20 +67,22 @@ def main(n_processes: int, n_rounds: int, root: Path) -> None:
     """Race, and print what came of it."""
     prepare_to_open()
     context = multiprocessing.get_context("fork")
-    barrier, stop = context.Barrier(n_processes), context.Event()
+    barrier, stop = context.Barrier(n_processes, timeout=PATIENCE), context.Event()
     results, seen = context.Queue(), context.Queue()
     prepare = context.Process(target=_prepare, args=(root, n_processes))
     prepare.start()
     prepare.join()
-    reader = context.Process(target=_read, args=(root, stop, seen))
+    reader = context.Process(target=_read, args=(root, stop, seen), daemon=True)
     racers = [
-        context.Process(target=_promote, args=(root, worker, n_rounds, barrier, results))
+        context.Process(
+            target=_promote, args=(root, worker, n_rounds, barrier, results), daemon=True
+        )
         for worker in range(n_processes)
     ]
     started = time.perf_counter()
     for process in (reader, *racers):
         process.start()
-    outcomes = [results.get(timeout=600) for _ in range(n_processes * n_rounds)]
+    outcomes = [results.get(timeout=PATIENCE) for _ in range(n_processes * n_rounds)]
     seconds = time.perf_counter() - started
     stop.set()
     polled = seen.get(timeout=60)

@@ -4,7 +4,6 @@ import http.client
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -13,16 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from modemap.orchestration.servers import free_port
+
 pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 
 N_PROCESSES, N_ROUNDS = 32, 10
 POSTGRES = Path("/usr/lib/postgresql")
-
-
-def _free_port():
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return listening.getsockname()[1]
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +28,7 @@ def postgresql():
     user = {"user": "postgres", "group": "postgres"} if os.geteuid() == 0 else {}
     if user:
         shutil.chown(folder, "postgres", "postgres")
-    port = _free_port()
+    port = free_port()
     quiet = {"stdout": subprocess.DEVNULL, "cwd": folder, **user}
     initdb = ["-D", "data", "-U", "modemap", "-A", "trust", "--no-sync"]
     subprocess.run([newest / "initdb", *initdb], check=True, **quiet)
@@ -56,7 +51,7 @@ def postgresql():
 @pytest.fixture
 def mlflow_server(tmp_path):
     """Run an MLflow server on loopback with a SQLite of its own; yield its address."""
-    port = _free_port()
+    port = free_port()
     store = ["--backend-store-uri", f"sqlite:///{tmp_path / 'server.db'}"]
     store += ["--artifacts-destination", str(tmp_path / "artifacts"), "--workers", "2"]
     command = [sys.executable, "-m", "mlflow", "server", *store, "--port", str(port)]
