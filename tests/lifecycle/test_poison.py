@@ -125,5 +125,9 @@ def test_params_of_a_version_with_a_path_are_refused(replaced):
     (folder / "dvc.lock").unlink()
     (folder / "dvc.lock").symlink_to("/etc/hostname")
 
-    with pytest.raises(ModemapError, match="must have sha256"):
+    before = (replaced.root / "dvc.lock").read_bytes()
+
+    with pytest.raises(ModemapError, match="lineage"):
         checkout(replaced.root, 1)
+
+    assert (replaced.root / "dvc.lock").read_bytes() == before

@@ -72,6 +72,8 @@ def main(n_processes: int, n_rounds: int, root: Path) -> None:
     prepare = context.Process(target=_prepare, args=(root, n_processes))
     prepare.start()
     prepare.join()
+    if prepare.exitcode:
+        sys.exit("the versions to race for could not be registered")
     reader = context.Process(target=_read, args=(root, stop, seen), daemon=True)
     racers = [
         context.Process(

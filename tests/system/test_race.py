@@ -1,6 +1,5 @@
-"""Of many promotions at once one wins: on SQLite, on PostgreSQL and through an MLflow server."""
+"""Of many promotions at once one wins: on SQLite and on PostgreSQL."""
 
-import http.client
 import json
 import os
 import shutil
@@ -48,40 +47,12 @@ def postgresql():
     shutil.rmtree(folder)
 
 
-@pytest.fixture
-def mlflow_server(tmp_path):
-    """Run an MLflow server on loopback with a SQLite of its own; yield its address."""
-    port = free_port()
-    store = ["--backend-store-uri", f"sqlite:///{tmp_path / 'server.db'}"]
-    store += ["--artifacts-destination", str(tmp_path / "artifacts"), "--workers", "2"]
-    command = [sys.executable, "-m", "mlflow", "server", *store, "--port", str(port)]
-    log = (tmp_path / "server.log").open("w")
-    with log, subprocess.Popen(command, stdout=log, stderr=log, cwd=tmp_path) as server:
-        while not _answers(port):
-            assert server.poll() is None
-            time.sleep(0.2)
-        yield f"http://127.0.0.1:{port}"
-        server.terminate()
-
-
-def _answers(port):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    try:
-        connection.request("GET", "/health")
-        return connection.getresponse().status == 200
-    except OSError:
-        return False
-    finally:
-        connection.close()
-
-
-@pytest.fixture(params=["sqlite", "postgresql", "server"])
+@pytest.fixture(params=["sqlite", "postgresql"])
 def uri(request, tmp_path):
     """Return the address of a fresh store of each kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'raced.db'}"
-    name = {"postgresql": "postgresql", "server": "mlflow_server"}[request.param]
-    return request.getfixturevalue(name)
+    return request.getfixturevalue("postgresql")
 
 
 def test_of_many_promotions_at_once_one_wins(uri, tmp_path):
