@@ -22,6 +22,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from modemap.errors import ParamsError
 
 __all__ = [
+    "ApprovalParams",
     "EvaluateParams",
     "GateParams",
     "IngestParams",
@@ -168,8 +169,16 @@ class GateParams(_Section):
     group_error_ratio_max: Annotated[float, Field(ge=1)] = 2.0
 
 
+class ApprovalParams(_Section):
+    """Whether a person has to agree to a promotion, and who may."""
+
+    required: bool = False
+    approvers: Name = "approvers"
+    hours: Annotated[float, Field(gt=0)] = 24.0
+
+
 class Params(_Section):
-    """The whole of params.yaml, one section for each stage and one for the gate."""
+    """The whole of params.yaml, one section for each stage, one for the gate and for approval."""
 
     project: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=100)]
     ingest: IngestParams
@@ -179,6 +188,7 @@ class Params(_Section):
     train_mixture: TrainMixtureParams
     evaluate: EvaluateParams
     gate: GateParams
+    approval: ApprovalParams = ApprovalParams()
 
 
 def load_params(path: Path = PARAMS_FILE) -> Params:

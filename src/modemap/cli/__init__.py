@@ -4,6 +4,7 @@ import sys
 
 import typer
 
+from modemap.cli.approve import approve
 from modemap.cli.checkout import checkout
 from modemap.cli.deploy import deploy
 from modemap.cli.gate import gate
@@ -28,6 +29,7 @@ COMMANDS = (
     run,
     register,
     gate,
+    approve,
     promote,
     rollback,
     status,

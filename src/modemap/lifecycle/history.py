@@ -47,7 +47,12 @@ ORIGINS = {  # what an entry also says of the release it promotes, and the versi
     "release": "modemap.dvc.models/release",
 }
 NUMBERS = ("expected", "from", "to")
-LINKED = (*FIELDS, "kind", "made_from")  # covered by the digest that the next entry repeats
+LINKED = (
+    *FIELDS,
+    "approval",
+    "kind",
+    "made_from",
+)  # covered by the digest that the next entry repeats
 PROMOTION, ROLLBACK = "promotion", "rollback"
 HEALING_ATTEMPTS = 5
 

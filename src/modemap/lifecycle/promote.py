@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from modemap.errors import GateRefusedError, RegistryError
+from modemap.lifecycle.approve import require_approval
 from modemap.lifecycle.history import PROMOTION, Head, History, describe
 from modemap.params import load_params
 from modemap.tracking.registry import Registry, Version
@@ -28,11 +29,13 @@ def promote(root: Path, number: int | None = None, why: str = "the gate passed i
     Raises
     ------
     GateRefusedError
-        If the gate has not passed this very version against the present champion.
+        If the gate has not passed this very version against the present champion, or nobody has
+        approved that where params ask for it.
     RegistryError
         If another promotion came first, or the registry contradicts itself.
     """
-    registry = Registry(open_store(root, load_params(root / "params.yaml").project))
+    params = load_params(root / "params.yaml")
+    registry = Registry(open_store(root, params.project))
     history = History(registry)
     version = registry.get(number)
     head = history.head()
@@ -44,6 +47,8 @@ def promote(root: Path, number: int | None = None, why: str = "the gate passed i
     accepted = verdict.get("accepted_change")
     why = f"{why}; accepted change: {accepted}" if accepted else why
     entry = describe(version, kind=PROMOTION, verdict=verdict["sha256"], why=why)
+    if params.approval.required:
+        entry["approval"] = str(require_approval(root, version, verdict, params.approval))
     history.promote(head, entry)
     return Promotion(version.number, version.digest, changed=True)
 

@@ -1,6 +1,8 @@
 """What a result was made from: the commit, the data's hashes, the flow run, the package."""
 
+import getpass
 import os
+import socket
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -93,6 +95,11 @@ def _git(root: Path, *arguments: str) -> str | None:
     except (FileNotFoundError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() if done.returncode == 0 else None
+
+
+def requester(root: Path) -> str:
+    """Return who asks for a version: the address that git commits under, else user and machine."""
+    return _git(root, "config", "user.email") or f"{getpass.getuser()}@{socket.gethostname()}"
 
 
 def package_version() -> str:

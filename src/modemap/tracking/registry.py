@@ -186,6 +186,11 @@ class Registry:
         """Copy the evidence registered with ``version`` below ``folder`` and return its place."""
         return self._fetch(version, EVIDENCE, folder)
 
+    def set_tag(self, version: Version, name: str, value: str) -> None:
+        """Keep ``value`` on ``version``, in place of what it had under that name."""
+        with self.store.asked() as client:
+            client.set_model_version_tag(self.model, str(version.number), name, value)
+
     def alias(self) -> int | None:
         """Return the version that MLflow's pages show as champion, if any."""
         with self.store.asked() as client:
@@ -230,9 +235,7 @@ class Registry:
         }
         with self.store.asked() as client:
             client.log_text(version.run_id, record.decode(), f"{GATE}/{sha256[:16]}.json")
-            client.set_model_version_tag(
-                self.model, str(version.number), VERDICT, json.dumps(summary)
-            )
+        self.set_tag(version, VERDICT, json.dumps(summary))
         return sha256
 
     def read_verdict(self, version: Version) -> dict[str, Any] | None:
