@@ -12,6 +12,7 @@ from modemap.kernels import (
     two_nearest_units,
     unit_distances,
 )
+from modemap.kernels.arrays import read_only
 
 
 @pytest.fixture(name="X")
@@ -103,3 +104,19 @@ def test_the_number_of_threads_changes_no_bit(X, codebook, weights, n_threads):
 
     for one, other in zip(alone, together, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_what_cannot_be_written_is_not_compiled_for_again(X, codebook, weights):
+    """Neither are units in another order: a pass is compiled once, whatever arrays come."""
+    from modemap.kernels.maps import compiled
+
+    kernels = compiled.find_nearest, compiled.nearest_two, compiled.add_nearest
+    counts = []
+    for samples, units in ((X, codebook), (read_only(X), read_only(codebook))):
+        for layout in "CF":
+            nearest_units(samples, np.asarray(units, order=layout))
+            two_nearest_units(samples, np.asarray(units, order=layout))
+            sums_by_unit(samples, weights, np.asarray(units, order=layout))
+            counts.append([len(kernel.signatures) for kernel in kernels])
+
+    assert counts[0] == counts[1] == counts[2] == counts[3]

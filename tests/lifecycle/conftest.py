@@ -18,6 +18,7 @@ from modemap.lifecycle.register import register
 from modemap.lockfile import dvc_md5
 from modemap.release import golden_mismatch, load_release, release_digest
 from modemap.tracking import Registry, open_store
+from tests.sharing import made_once
 
 COSTS = {"latency_ms": 1.0, "answer_memory_mib": 1.0, "size_mib": 0.1}
 BEHAVIOUR = dict.fromkeys(("row_order", "duplicated_rows", "rescaled_units"))
@@ -164,11 +165,14 @@ def project(evaluated, tmp_path):
 @pytest.fixture(scope="session")
 def after_promotion(evaluated, tmp_path_factory):
     """Return a project whose champion is version 1, for others to copy."""
-    project = copy_of(evaluated, tmp_path_factory.mktemp("promoted"))
-    register(project.root)
-    gate(project.root).require()
-    promote(project.root)
-    return project
+
+    def make(folder: Path) -> None:
+        project = copy_of(evaluated, folder)
+        register(project.root)
+        gate(project.root).require()
+        promote(project.root)
+
+    return Project(made_once(tmp_path_factory, "after_promotion", make) / "checkout")
 
 
 @pytest.fixture
@@ -180,12 +184,15 @@ def promoted(after_promotion, tmp_path):
 @pytest.fixture(scope="session")
 def after_two(after_promotion, releases, tmp_path_factory):
     """Return a project whose champion, version 2, replaced version 1, for others to copy."""
-    project = copy_of(after_promotion, tmp_path_factory.mktemp("replaced"))
-    project.install(releases["longer trained"])
-    register(project.root)
-    gate(project.root).require()
-    promote(project.root)
-    return project
+
+    def make(folder: Path) -> None:
+        project = copy_of(after_promotion, folder)
+        project.install(releases["longer trained"])
+        register(project.root)
+        gate(project.root).require()
+        promote(project.root)
+
+    return Project(made_once(tmp_path_factory, "after_two", make) / "checkout")
 
 
 @pytest.fixture

@@ -13,18 +13,6 @@ from modemap.lifecycle.rules import RULES
 pytestmark = pytest.mark.workflow
 
 
-def _run(project, *arguments):
-    code = "from modemap.cli import main; main()"
-    return subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        cwd=project.root,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-
-
 def _main(monkeypatch, capsys, project, *arguments):
     """Run the command line in this process; return exit code, output and errors."""
     monkeypatch.chdir(project.root)
@@ -41,24 +29,36 @@ def modemap(monkeypatch, capsys, project):
     return lambda *arguments: _main(monkeypatch, capsys, project, *arguments)
 
 
-def test_from_registration_to_status(project):
+def test_from_registration_to_status(modemap):
     """Four commands lead from an evaluated release to a champion that a program can read."""
     registered, judged, promoted, told = (
-        _run(project, *command)
-        for command in (["register"], ["gate"], ["promote"], ["status", "--json"])
+        modemap(*command) for command in (["register"], ["gate"], ["promote"], ["status", "--json"])
     )
 
-    assert [done.returncode for done in (registered, judged, promoted, told)] == [0] * 4
-    assert registered.stdout.startswith("version 1: release ")
-    assert "quantization_error  passed" in judged.stdout
-    assert "version 1 passed" in judged.stdout
-    assert "version 1 is now the champion" in promoted.stdout
-    champion = json.loads(told.stdout)["champion"]
+    assert [code for code, _, _ in (registered, judged, promoted, told)] == [0] * 4
+    assert registered[1].startswith("version 1: release ")
+    assert "quantization_error  passed" in judged[1]
+    assert "version 1 passed" in judged[1]
+    assert "version 1 is now the champion" in promoted[1]
+    champion = json.loads(told[1])["champion"]
     assert champion["version"] == 1
-    assert champion["digest"] in registered.stdout
+    assert champion["digest"] in registered[1]
     assert champion["metrics"]["n_rows"] == 500
     assert "T" in champion["since"]
-    assert [done.stderr for done in (registered, judged, promoted, told)] == [""] * 4
+    assert [errors for _, _, errors in (registered, judged, promoted, told)] == [""] * 4
+
+
+def test_a_variable_forbids_promoting_as_the_option_does(modemap, monkeypatch):
+    """MODEMAP_PROMOTE=false is what the workflows set; the flow gets the same parameters."""
+    asked = []
+    monkeypatch.setattr("modemap.orchestration.run.run", lambda *given: asked.append(given) or 0)
+
+    assert modemap("run", "--no-promote")[0] == 0
+    monkeypatch.setenv("MODEMAP_PROMOTE", "false")
+    assert modemap("run")[0] == 0
+
+    assert asked[0] == asked[1]
+    assert asked[0][2] == {"promoting": False}
 
 
 def test_no_champion_yet(modemap):

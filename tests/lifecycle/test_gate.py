@@ -43,6 +43,7 @@ def test_a_first_good_release_passes(project):
     assert (verdict.version, verdict.digest, verdict.champion) == (1, version.digest, None)
 
 
+@pytest.mark.usefixtures("in_process")
 def test_the_verdict_is_kept_on_the_version(project):
     """Tag and artifact tell later what was found, rule by rule."""
     store = open_store(project.root, "flights")
@@ -125,6 +126,7 @@ def test_other_columns_pass_if_accepted(promoted, make_release, tmp_path):
     )  # fmt: skip
 
 
+@pytest.mark.usefixtures("in_process")
 def test_broken_data_stop_a_release(project):
     """A contract that was broken, by the report itself, is told."""
     report = project.read("reports/validate.json")
@@ -209,6 +211,7 @@ def test_missing_test_rows_stop_the_comparison(promoted, releases):
     assert "test.parquet" in verdict.refusals[0].why
 
 
+@pytest.mark.usefixtures("in_process")
 def test_judging_the_champion_again_passes(promoted):
     """It is not worse than itself."""
     verdict = gate(promoted.root)
@@ -295,6 +298,7 @@ def test_a_bad_release_is_refused_where_it_lies(promoted, releases):
         verdict.require()
 
 
+@pytest.mark.usefixtures("in_process")
 def test_a_release_without_papers_is_refused_where_it_lies(project):
     """What is missing beside it could not be checked."""
     (project.root / "data" / "raw" / "manifest.json").unlink()
@@ -303,6 +307,7 @@ def test_a_release_without_papers_is_refused_where_it_lies(project):
     assert "contract" in _stopped_by(gate_here(project.root))
 
 
+@pytest.mark.usefixtures("in_process")
 def test_no_store_is_made_to_judge_where_a_release_lies(project):
     """Without a store there is no champion, and none comes into being."""
     shutil.rmtree(project.root / "mlruns")

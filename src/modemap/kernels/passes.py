@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modemap.kernels.accumulation import add_scatter
-from modemap.kernels.arrays import FloatArray, IntArray
+from modemap.kernels.arrays import FloatArray, IntArray, read_only
 from modemap.kernels.chunks import MIN_ROWS, chunk_slices, map_chunks, map_slices
 from modemap.kernels.compilation import cache_folder, is_compiled
 from modemap.kernels.maps.grid import NEIGHBORHOODS, Grid
@@ -63,7 +63,7 @@ def nearest_units(
     X: FloatArray, codebook: FloatArray, n_threads: int = 1, metric: str = "euclidean"
 ) -> tuple[IntArray, FloatArray]:
     """Return each sample's nearest unit and its distance, both (n_samples,), as float64 says it."""
-    engine = _engine()
+    engine, X = _engine(), read_only(X)
     panels = packed(codebook, metric, engine.PANEL, has_missing=has_missing(X))
     units, distances = np.empty(len(X), dtype=np.int64), np.empty(len(X))
 
@@ -88,7 +88,7 @@ def two_nearest_units(
     ``is_exact=False`` searches in float32, some times faster: two units that are equally far but
     for rounding may change places.
     """
-    engine = _engine()
+    engine, X = _engine(), read_only(X)
     panels = packed(codebook, metric, engine.PANEL, has_missing=has_missing(X))
     units = np.empty((len(X), 2), dtype=np.int64)
 
@@ -107,7 +107,7 @@ def unit_distances(
     X: FloatArray, codebook: FloatArray, n_threads: int = 1, metric: str = "euclidean"
 ) -> FloatArray:
     """Return the distance of every sample to every unit, (n_samples, n_units)."""
-    engine = _engine()
+    engine, X = _engine(), read_only(X)
     features = np.ascontiguousarray(codebook.T)
     distances = np.empty((len(X), len(codebook)))
 
@@ -132,7 +132,7 @@ def sums_by_unit(
 
     ``is_missing`` says whether ``X`` may hold NaN. Units are searched in float32.
     """
-    engine = _engine()
+    engine, X = _engine(), read_only(X)
     panels = packed(codebook, metric, engine.PANEL, has_missing=is_missing, is_training=True)
     n_units, n_features = codebook.shape
 
@@ -206,6 +206,7 @@ def present(
         Whether the second nearest unit was no neighbour of the nearest.
     """
     engine, kind = _engine(), NEIGHBORHOODS.index(neighborhood)
+    X = read_only(X)
     told = np.empty(len(order)), np.empty(len(order), dtype=np.bool_)
     if metric != "euclidean" or neighborhood == "mexican_hat" or is_missing:
         features = codebook.T.copy(order="C")  # never the caller's own

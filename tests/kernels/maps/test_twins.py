@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from modemap.kernels import METRICS, Grid
+from modemap.kernels.arrays import read_only
 from modemap.kernels.maps import compiled, portable
 from modemap.kernels.maps.panels import packed
 
@@ -49,7 +50,7 @@ def found_by(engine, X, codebook, metric):
     has_missing = bool(np.isnan(X).any())
     panels = packed(codebook, metric, engine.PANEL, has_missing=has_missing)
     units, distances = np.empty(len(X), dtype=np.int64), np.empty(len(X))
-    engine.find_nearest(X, panels, units, distances)
+    engine.find_nearest(read_only(X), panels, units, distances)
     return units, distances
 
 
@@ -101,7 +102,7 @@ def test_sums_agree_with_the_twin(dtype, metric, share, n_units):
     for engine in ENGINES:
         panels = packed(codebook, metric, engine.PANEL, has_missing=share > 0, is_training=True)
         sums, counts = np.zeros((n_units, 12 if share else 7)), np.zeros(n_units)
-        distance = engine.add_nearest(X, weights, panels, sums, counts)
+        distance = engine.add_nearest(read_only(X), weights, panels, sums, counts)
         results.append((sums, counts, distance))
 
     for one, other in zip(*results, strict=True):
@@ -118,8 +119,8 @@ def test_two_nearest_units_agree_with_brute_force(metric):
     for engine in ENGINES:
         panels = packed(codebook, metric, engine.PANEL, has_missing=False)
         fast, exact = np.empty((2, 500, 2), dtype=np.int64)
-        engine.find_two(X, panels, fast)
-        engine.nearest_two(X, panels.features, panels.metric, exact)
+        engine.find_two(read_only(X), panels, fast)
+        engine.nearest_two(read_only(X), panels.features, panels.metric, exact)
         np.testing.assert_array_equal(fast, order)
         np.testing.assert_array_equal(exact, order)
 
@@ -131,7 +132,7 @@ def test_ties_go_to_the_lower_unit(engine):
 
     panels = packed(codebook, "euclidean", engine.PANEL, has_missing=False)
     pair = np.empty((3, 2), dtype=np.int64)
-    engine.find_two(np.array([[0.0], [0.2], [2.0]]), panels, pair)
+    engine.find_two(read_only(np.array([[0.0], [0.2], [2.0]])), panels, pair)
 
     assert pair.tolist() == [[20, 21], [20, 21], [0, 1]]
 
@@ -144,7 +145,7 @@ def test_samples_beyond_float32_are_found_in_float64(engine, far):
     panels = packed(codebook, "euclidean", engine.PANEL, has_missing=False, is_training=True)
     sums, counts = np.zeros((3, 2)), np.zeros(3)
 
-    engine.add_nearest(np.array([[far]]), np.ones(1), panels, sums, counts)
+    engine.add_nearest(read_only(np.array([[far]])), np.ones(1), panels, sums, counts)
 
     assert counts.tolist() == ([0, 1, 0] if far > 0 else [1, 0, 0])
 
@@ -158,7 +159,7 @@ def test_a_common_offset_costs_no_digits():
     )
     sums, counts = np.zeros((40, 4)), np.zeros(40)
 
-    compiled.add_nearest(X + 1e9, np.ones(500), panels, sums, counts)
+    compiled.add_nearest(read_only(X + 1e9), np.ones(500), panels, sums, counts)
 
     units = brute_force(X, codebook, "euclidean").argmin(axis=1)
     np.testing.assert_array_equal(counts, np.bincount(units, minlength=40))
@@ -195,12 +196,14 @@ def test_online_training_agrees_with_the_twin(grid, kind):
         panels = np.ascontiguousarray(padded.reshape(-1, width, 3).transpose(0, 2, 1))
         told = np.empty(100), np.empty(100, dtype=bool)
         engine.train_complete(
-            X, order, rates, radii, grid.lattice, kind, np.zeros(3), 1.0, panels, *told
+            read_only(X), order, rates, radii, grid.lattice, kind, np.zeros(3), 1.0, panels, *told
         )
         units = panels.transpose(0, 2, 1).reshape(-1, 3)[: grid.n_units]
         features = codebook.T.copy(order="C")
         other = np.empty(100), np.empty(100, dtype=bool)
-        engine.train_any(X, order, rates, radii, grid.lattice, kind, 0, FREE, features, *other)
+        engine.train_any(
+            read_only(X), order, rates, radii, grid.lattice, kind, 0, FREE, features, *other
+        )
         results += [(units, *told), (features.T, *other)]
 
     for units, errors, are_apart in results[1:]:
@@ -224,7 +227,9 @@ def test_online_training_with_any_metric_agrees_with_the_twin(metric):
     for engine in ENGINES:
         features = start.copy()
         told = np.empty(40), np.empty(40, dtype=bool)
-        engine.train_any(X, order, rates, radii, grid.lattice, 0, metric, bounds, features, *told)
+        engine.train_any(
+            read_only(X), order, rates, radii, grid.lattice, 0, metric, bounds, features, *told
+        )
         results.append((features, *told))
 
     for one, other in zip(*results, strict=True):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from modemap.kernels.arrays import FloatArray
+from modemap.kernels.arrays import FloatArray, read_only
 
 __all__ = ["METRICS", "Panels", "aligned", "packed"]
 
@@ -63,7 +63,7 @@ def packed(
     if metric == "cosine" and has_missing:
         start[:] = np.inf  # lengths over the observed features: every sample goes to float64
     return Panels(
-        codebook=codebook,
+        codebook=read_only(codebook),
         features=np.empty((0, 0)) if is_training else np.ascontiguousarray(codebook.T),
         panels=panels,
         start=start,
