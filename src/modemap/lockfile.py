@@ -6,6 +6,7 @@ were sound, and DVC calls the result up to date. So whoever trains or registers 
 
 import hashlib
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from ruamel.yaml.error import YAMLError
 
 from modemap.errors import RegistryError
 
-__all__ = ["Difference", "difference", "dvc_md5", "read_lock"]
+__all__ = ["Difference", "cached_damage", "difference", "dvc_md5", "read_lock", "restore_output"]
 
 CACHE = Path(".dvc", "cache", "files", "md5")
 DIRECTORY = ".dir"  # ends the md5 of a directory
@@ -88,6 +89,31 @@ def dvc_md5(path: Path) -> str:
     listing = [{"md5": md5, "relpath": name} for name, md5 in files]
     text = json.dumps(listing, sort_keys=True).encode()
     return hashlib.md5(text, usedforsecurity=False).hexdigest() + DIRECTORY
+
+
+def cached_damage(root: Path, md5: str) -> list[Path]:
+    """Return the objects of DVC's cache behind an output that are not what their names say.
+
+    Objects that are not in this cache are nobody's damage: a remote may have them.
+    """
+    objects = {md5, *_listing(root, md5).values()}
+    return sorted(filter(None, (_damaged(root, each) for each in objects)))
+
+
+def restore_output(root: Path, md5: str, target: Path) -> bool:
+    """Copy a directory that DVC's cache knows as ``md5`` to ``target``; say if it is all there.
+
+    Nothing is verified: DVC does not look into its cache, so whoever asks must look himself.
+    """
+    files = _listing(root, md5)
+    sources = {name: root / _cached(each) for name, each in files.items()}
+    is_flat = all(Path(name).name == name for name in files)
+    if not files or not is_flat or not all(path.is_file() for path in sources.values()):
+        return False
+    target.mkdir(parents=True)
+    for name, source in sources.items():
+        shutil.copyfile(source, target / name)
+    return True
 
 
 def _found(path: Path) -> str:
