@@ -2,7 +2,6 @@
 
 import json
 import re
-import sys
 from pathlib import Path
 from signal import Signals
 from typing import Any
@@ -17,7 +16,8 @@ from modemap.errors import StageError
 from modemap.files import read_json
 from modemap.orchestration.environment import tool_environment
 from modemap.orchestration.plan import LockConflictError, Plan, lock_conflict, read_plan
-from modemap.orchestration.processes import Finished, run_streaming
+from modemap.orchestration.processes import Finished, stream
+from modemap.orchestration.standby import standby
 from modemap.params import load_params
 
 __all__ = ["how_it_ended", "reproduce", "reproduce_all"]
@@ -87,9 +87,10 @@ def reproduce(
     if recorded_here:
         environment.pop("MLFLOW_TRACKING_URI", None)
     (root / FAILURES / f"{stage}.json").unlink(missing_ok=True)
-    finished = run_streaming(
-        [sys.executable, "-m", "dvc", "repro", "--single-item", stage],
-        environment=environment,
+    command = ["dvc", "repro", "--single-item", stage]
+    finished = stream(
+        standby.run(command, root=root, environment=environment),
+        name=" ".join(command),
         show=logger.info,
         timeout_seconds=timeout_seconds,
     )

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from modemap.errors import ModemapError, ParamsError, StageError
+from modemap.lifecycle.report import prepare_to_write
 from modemap.lifecycle.status import status
 from modemap.orchestration.servers import wait_until_healthy
+from modemap.orchestration.standby import standby
 from modemap.orchestration.summary import closing_lines
 from modemap.tracking.store import prepare_to_open
 
@@ -47,9 +49,10 @@ def load_flow(path: Path) -> Callable[..., Any]:
 
 def run_flow(path: Path, parameters: dict[str, Any]) -> int:
     """Call the flow in ``path`` once the server answers; return the exit code."""
+    standby.prepare()  # while the flow is imported
     try:
-        threading.Thread(target=prepare_to_open, daemon=True).start()  # while others are waited for
         flow = load_flow(path)
+        threading.Thread(target=_prepare, daemon=True).start()  # while others are waited for
         address = os.environ["PREFECT_API_URL"]
         if not wait_until_healthy(f"{address}/health"):
             raise StageError(
@@ -65,7 +68,15 @@ def run_flow(path: Path, parameters: dict[str, Any]) -> int:
     except ModemapError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201  # the message for the person who ran it
         return error.exit_code
+    finally:
+        standby.dismiss()
     return 0
+
+
+def _prepare() -> None:
+    """Import what follows the stages."""
+    prepare_to_open()
+    prepare_to_write()
 
 
 if __name__ == "__main__":
