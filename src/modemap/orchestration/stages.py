@@ -14,6 +14,7 @@ from prefect.tasks import Task
 
 from modemap.errors import StageError
 from modemap.files import read_json
+from modemap.orchestration.ahead import import_ahead
 from modemap.orchestration.environment import tool_environment
 from modemap.orchestration.plan import LockConflictError, Plan, lock_conflict, read_plan
 from modemap.orchestration.processes import Finished, stream
@@ -110,6 +111,7 @@ def reproduce_all(timeout_seconds: float, *, recorded_here: bool = False) -> Non
         futures[stage] = reproduce.submit(
             stage, timeout_seconds, before, stage in found.changed, recorded_here
         )
+    import_ahead()
     failures = [future.state for future in futures.values() if _is_failed(future)]
     for state in failures:
         state.result()  # raises the first stage's own error
