@@ -24,11 +24,11 @@ $(READY): pyproject.toml requirements.lock
 	@command -v git >/dev/null || { echo "error: git is missing: install it with your system's package manager" >&2; exit 1; }
 	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or newer is missing: install it, or name one by 'make PYTHON=/path/to/python ...'" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { echo "error: $(PYTHON) lacks the venv module: install it (Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }
-	@echo "installing the packages of requirements.lock into .venv (about a minute)"
+	@echo "installing the packages of requirements.lock into .venv (half a minute)"
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv .venv
 	@awk '/^uv==/ {on=1; print; next} on && /^ / {print; next} {on=0}' requirements.lock > .venv/uv.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r .venv/uv.lock
-	@UV_COMPILE_BYTECODE=1 $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@$(MAKE) identity
 	@touch $@

@@ -1,4 +1,4 @@
-"""The mixture and the mode normaliser beside scikit-learn and RDT, in one run."""
+"""The mixture and the mode normaliser beside scikit-learn, RDT and CTGAN, in one run."""
 
 import json
 import subprocess
@@ -23,9 +23,10 @@ N_ROWS = 10_000_000
 N_FIT = 1_000_000
 ROUNDS = 3
 PEER_ITERATIONS = 6  # of scikit-learn's hundred: they all cost the same
-RDT = """
+PEERS = """
 import json, sys, time, warnings
-import numpy as np, pandas as pd
+import joblib, numpy as np, pandas as pd
+from ctgan.data_transformer import DataTransformer
 from rdt.transformers import ClusterBasedNormalizer
 warnings.simplefilter("ignore")
 x = np.load(sys.argv[1], mmap_mode="r")
@@ -40,7 +41,11 @@ def seconds(work):
 sampled, encoded = seconds(lambda: model.transform(small))
 columns = pd.concat([encoded] * 10, ignore_index=True)
 inverse, _ = seconds(lambda: model.reverse_transform(columns))
-print(json.dumps({"sampled": sampled, "inverse": inverse}))
+transformer = DataTransformer()
+transformer.fit(small[:20_000])
+with joblib.parallel_config(backend="sequential"):  # in this process, whose seconds are counted
+    ctgan, _ = seconds(lambda: transformer.transform(small))
+print(json.dumps({"sampled": sampled, "inverse": inverse, "ctgan": ctgan}))
 """
 
 Rows = NDArray[np.float64]
@@ -51,7 +56,7 @@ def measure() -> list[Bar]:
     warnings.simplefilter("ignore", ConvergenceWarning)
     x = _column(N_ROWS)
     with threadpool_limits(1):  # of BLAS and OpenMP: one thread each
-        return [_fit_bar(x[:N_FIT]), *_coding_bars(x), _joint_bar(), _counting_bar()]
+        return [*_fit_bars(x[:N_FIT]), *_coding_bars(x), _joint_bar(), _counting_bar()]
 
 
 def _column(n_rows: int) -> Rows:
@@ -63,7 +68,7 @@ def _column(n_rows: int) -> Rows:
     return np.round(x, 2)
 
 
-def _fit_bar(x: Rows) -> Bar:
+def _fit_bars(x: Rows) -> list[Bar]:
     labels = np.searchsorted(np.quantile(x, np.linspace(0.1, 0.9, 9)), x)
     arguments = {"n_components": 10, "tol": 0.0, "reg_covar": 1e-6}
     ours = BayesianGaussianMixture(max_iter=100, init_params=labels, **arguments)
@@ -77,11 +82,15 @@ def _fit_bar(x: Rows) -> Bar:
     first = _seconds(lambda: base.fit(x[:, np.newaxis]))
     step = (_seconds(lambda: more.fit(x[:, np.newaxis])) - first) / PEER_ITERATIONS
     ratios = [100 * step / seconds for seconds in mine]
-    return _ratio("1-D fit of 1M rows, K = 10, 100 iterations, beside scikit-learn", ratios, 500)
+    bar = _ratio("1-D fit of 1M rows, K = 10, 100 iterations, beside scikit-learn", ratios, 500)
+    chooser = BayesianGaussianMixture(n_components="auto", random_state=0)
+    choices = [_seconds(lambda: chooser.fit(x[:, np.newaxis])) / step for _ in range(ROUNDS)]
+    name = "choice of K and fit of 1M rows, beside one iteration of scikit-learn"
+    return [bar, Bar(name, min(choices), 1, "x", choices)]
 
 
 def _coding_bars(x: Rows) -> list[Bar]:
-    peer = _rdt_seconds(x)
+    peer = _peers_seconds(x)
     bars = []
     for encoding, bar in (("sampled", 1000), ("argmax", 5000)):
         normalizer = ModeNormalizer(10, encoding=encoding, random_state=0).fit(x[:, np.newaxis])
@@ -90,6 +99,12 @@ def _coding_bars(x: Rows) -> list[Bar]:
         mine = [_seconds(lambda n=normalizer, r=rows: n.encode(r)) for _ in range(ROUNDS)]
         ratios = [peer["sampled"] / seconds for seconds in mine]
         bars.append(_ratio(f"transform of 1M rows, {encoding}, beside RDT", ratios, bar))
+        if encoding == "sampled":
+            mine = [
+                _seconds(lambda n=normalizer, r=rows: n.one_hot(n.encode(r))) for _ in range(ROUNDS)
+            ]
+            ratios = [peer["ctgan"] / seconds for seconds in mine]
+            bars.append(_ratio("transform of 1M rows, one-hot, beside CTGAN", ratios, bar))
     encoded = normalizer.encode(x[:, np.newaxis])
     mine = [_seconds(lambda: normalizer.inverse_transform(encoded)) for _ in range(ROUNDS)]
     ratios = [peer["inverse"] / seconds for seconds in mine]
@@ -135,12 +150,14 @@ def _seconds(work: Callable[[], object]) -> float:
     return time.process_time() - started
 
 
-def _rdt_seconds(x: Rows) -> dict[str, float]:
+def _peers_seconds(x: Rows) -> dict[str, float]:
     python = python_with("mixture")
     path = python.parents[1] / "column.npy"
     np.save(path, x)
     try:
-        done = subprocess.run([python, "-c", RDT, path], check=True, capture_output=True, text=True)
+        done = subprocess.run(
+            [python, "-c", PEERS, path], check=True, capture_output=True, text=True
+        )
     finally:
         path.unlink()
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])

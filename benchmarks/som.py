@@ -61,7 +61,7 @@ def _batch(shape: str, found: dict[str, Any]) -> Bar:
     work = f"map {shape}: epoch in {ours:.3f} s, {name} in {best[name]:.3f} s"
     turns = [
         other / one
-        for one, other in zip(found["seconds"]["modemap"], found["seconds"][name], strict=True)
+        for one, other in zip(found["seconds"]["modemap"], found["seconds"][name], strict=False)
     ]
     return Bar(work, best[name] / ours, LEADS[shape], "times", turns, is_least=True)
 
@@ -89,6 +89,7 @@ def _ratio(work: str, found: dict[str, list[float]], limit: float) -> Bar:
 
 def _run_worker() -> dict[str, Any]:
     one_thread = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": "src"}
+    one_thread["TQDM_DISABLE"] = "1"
     done = subprocess.run(
         [python_with("som"), "-m", "benchmarks.som_worker"],
         env=os.environ | one_thread,

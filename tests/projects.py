@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.sharing import made_once
+
 CHECKOUT = Path(__file__).parents[1]
 TIMEOUT_SECONDS = 280
 
@@ -79,28 +81,79 @@ def clone(target: Path, home: Path) -> Project:
     return project
 
 
-@pytest.fixture(scope="session")
-def promoted(tmp_path_factory):
-    """Train and promote once from a bare checkout, by the command that `make run` calls.
+def in_shell(project: Project, command: str) -> str:
+    """Run a block in a plain shell, without this test's environment; return what it printed."""
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", command],
+        cwd=project.root,
+        env=plain_environment(project),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=TIMEOUT_SECONDS,
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout + done.stderr
 
-    Tests only read it; one that changes something takes ``copied``.
+
+def plain_environment(project: Project) -> dict[str, str]:
+    """Return the environment of a person who just logged in, and where packages come from."""
+    active = str(Path(sys.executable).parent)
+    path = [part for part in os.environ["PATH"].split(os.pathsep) if part != active]
+    kept = ("PIP_", "UV_", "SSL_", "REQUESTS_", "CURL_", "LANG", "PYENV_")
+    settings = {name: value for name, value in os.environ.items() if name.startswith(kept)}
+    cache = {"UV_CACHE_DIR": os.environ.get("UV_CACHE_DIR", str(Path.home() / ".cache/uv"))}
+    return cache | settings | {"HOME": str(project.home), "PATH": os.pathsep.join(path)}
+
+
+@pytest.fixture(scope="session")
+def make_run(tmp_path_factory) -> Path:
+    """Type `make run` in a bare clone, with no environment of Python's active.
+
+    Return the folder that holds the clone, its home, a copy of it then, and what was said.
     """
-    base = tmp_path_factory.mktemp("promoted")
-    project = clone(base / "project", base / "home")
-    project.succeed("modemap", "run")
-    return project
+
+    def make(folder: Path) -> None:
+        newcomer = clone(folder / "modemap", folder / "home")
+        (folder / "said.txt").write_text(in_shell(newcomer, "make run"))
+        without_packages = shutil.ignore_patterns(".venv")
+        shutil.copytree(newcomer.root, folder / "project", symlinks=True, ignore=without_packages)
+
+    return made_once(tmp_path_factory, "make_run", make)
 
 
 @pytest.fixture(scope="session")
-def promoted_copy(promoted):
+def trained_folder(request, tmp_path_factory) -> Path:
+    """Return the folder of a project trained and promoted once from a bare checkout.
+
+    Where a test asks for `make run`, the project is that one's: it need not be trained twice.
+    Else `modemap run` has made it, which `make run` calls once it has installed the packages.
+    """
+    if any("make_run" in item.fixturenames for item in request.session.items):
+        return request.getfixturevalue("make_run") / "project"
+
+    def make(folder: Path) -> None:
+        clone(folder / "project", folder / "home").succeed("modemap", "run")
+
+    return made_once(tmp_path_factory, "promoted", make) / "project"
+
+
+@pytest.fixture(scope="session")
+def promoted_copy(trained_folder):
     """Return a function that copies the promoted project into another folder, as a move does."""
 
     def copy(folder: Path) -> Project:
-        shutil.copytree(promoted.root, folder / "moved", symlinks=True)
+        shutil.copytree(trained_folder, folder / "moved", symlinks=True)
         (folder / "home").mkdir()
         return Project(folder / "moved", folder / "home")
 
     return copy
+
+
+@pytest.fixture(scope="session")
+def promoted(promoted_copy, tmp_path_factory):
+    """Return a promoted project that tests only read; one that changes it takes ``copied``."""
+    return promoted_copy(tmp_path_factory.mktemp("promoted"))
 
 
 @pytest.fixture

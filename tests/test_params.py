@@ -169,3 +169,18 @@ def test_params_cannot_be_changed():
 
     with pytest.raises(ValueError, match="frozen"):
         params.train_som.n_rows = 3
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../x", "/etc", "%2e%2e", "a/b", "a\\0b", "a" * 4096, "m\u043edemap", "a b", "", "..", "a\\n"],
+    ids=ascii,
+)
+def test_a_project_that_is_no_name_is_refused(tmp_path, name):
+    """It names an experiment, a registered model and folders, so it is letters and digits."""
+    path = tmp_path / "params.yaml"
+    text = SHIPPED.read_text().replace("project: modemap", f'project: "{name}"')
+    path.write_text(text, encoding="utf-8")
+
+    with pytest.raises(ParamsError, match="project"):
+        load_params(path)

@@ -149,7 +149,9 @@ def test_threads_change_no_byte():
     """Parts counted side by side merge to the same sketch."""
     x = np.tile(COLUMNS["normal"], 15)
 
-    assert ColumnSketch().update(x, n_threads=2).to_bytes() == ColumnSketch().update(x).to_bytes()
+    side_by_side = ColumnSketch().update(x, n_threads=2).update(-x).update(x, n_threads=3)
+
+    assert side_by_side.to_bytes() == ColumnSketch().update(np.concatenate((x, -x, x))).to_bytes()
 
 
 def test_the_portable_path_gives_the_same_bytes():
@@ -224,6 +226,21 @@ def test_what_is_no_column_is_refused(values, weights, message):
     """The message names the rule and the value."""
     with pytest.raises(ValueError, match=message):
         ColumnSketch().update(values, weights)
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+@pytest.mark.parametrize("name", ["normal", "cents"])
+def test_a_refused_update_counts_nothing(name, n_threads):
+    """Not even finite values before an infinite one; its row is told, whatever thread saw it."""
+    x = np.tile(COLUMNS[name], 15)
+    sketch = ColumnSketch().update(x[:1000])
+    before = sketch.to_bytes()
+    x[-5] = np.inf
+
+    with pytest.raises(ValueError, match=f"got inf in row {len(x) - 5}$"):
+        sketch.update(x, n_threads=n_threads)
+
+    assert sketch.to_bytes() == before
 
 
 def test_damaged_bytes_are_refused():

@@ -4,9 +4,13 @@ DVC does not look into its own cache again: an object that was damaged there is 
 were sound, and DVC calls the result up to date. So whoever trains or registers looks for himself.
 """
 
+import fcntl
 import hashlib
 import json
-from collections.abc import Mapping
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +20,12 @@ from ruamel.yaml.error import YAMLError
 
 from modemap.errors import RegistryError
 
-__all__ = ["Difference", "difference", "dvc_md5", "read_lock"]
+__all__ = ["Difference", "cached_damage", "difference", "dvc_md5", "read_lock", "restore_output"]
 
 CACHE = Path(".dvc", "cache", "files", "md5")
+DVCS_LOCK = Path(".dvc", "tmp", "lock")  # which DVC holds while it writes dvc.lock
+PATIENCE_SECONDS = 10.0  # whoever holds it longer does something else
+POLL_SECONDS = 0.05
 DIRECTORY = ".dir"  # ends the md5 of a directory
 
 
@@ -40,7 +47,7 @@ class Difference:
 
 
 def read_lock(root: Path) -> dict[str, Any]:
-    """Return ``dvc.lock``, empty if there is none.
+    """Return ``dvc.lock`` as DVC leaves it, empty if there is none.
 
     Raises
     ------
@@ -49,7 +56,9 @@ def read_lock(root: Path) -> dict[str, Any]:
     """
     path = root / "dvc.lock"
     try:
-        lock = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+        with _undisturbed(root):
+            text = path.read_text(encoding="utf-8")
+        lock = YAML(typ="safe").load(text)
         stages = lock["stages"]
         for stage in stages.values():
             for output in stage.get("outs", []):
@@ -61,6 +70,29 @@ def read_lock(root: Path) -> dict[str, Any]:
         rule, hint = "must be DVC's lock file", "restore it with git, then run `dvc repro`"
         raise RegistryError(path, rule, found=found, hint=hint) from None
     return dict(lock)
+
+
+@contextmanager
+def _undisturbed(root: Path) -> Iterator[None]:
+    """Keep DVC from writing during the block: it writes in place, and half a file can be read."""
+    try:
+        held = (root / DVCS_LOCK).open("rb")
+    except FileNotFoundError:  # nobody ran DVC here
+        yield
+        return
+    with held:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not _shared(held.fileno()) and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+        yield
+
+
+def _shared(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def difference(root: Path, output: Mapping[str, Any]) -> Difference | None:
@@ -88,6 +120,31 @@ def dvc_md5(path: Path) -> str:
     listing = [{"md5": md5, "relpath": name} for name, md5 in files]
     text = json.dumps(listing, sort_keys=True).encode()
     return hashlib.md5(text, usedforsecurity=False).hexdigest() + DIRECTORY
+
+
+def cached_damage(root: Path, md5: str) -> list[Path]:
+    """Return the objects of DVC's cache behind an output that are not what their names say.
+
+    Objects that are not in this cache are nobody's damage: a remote may have them.
+    """
+    objects = {md5, *_listing(root, md5).values()}
+    return sorted(filter(None, (_damaged(root, each) for each in objects)))
+
+
+def restore_output(root: Path, md5: str, target: Path) -> bool:
+    """Copy a directory that DVC's cache knows as ``md5`` to ``target``; say if it is all there.
+
+    Nothing is verified: DVC does not look into its cache, so whoever asks must look himself.
+    """
+    files = _listing(root, md5)
+    sources = {name: root / _cached(each) for name, each in files.items()}
+    is_flat = all(Path(name).name == name for name in files)
+    if not files or not is_flat or not all(path.is_file() for path in sources.values()):
+        return False
+    target.mkdir(parents=True)
+    for name, source in sources.items():
+        shutil.copyfile(source, target / name)
+    return True
 
 
 def _found(path: Path) -> str:

@@ -22,6 +22,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from modemap.errors import ParamsError
 
 __all__ = [
+    "ApprovalParams",
     "EvaluateParams",
     "GateParams",
     "IngestParams",
@@ -162,10 +163,32 @@ class EvaluateParams(_Section):
 
 
 class GateParams(_Section):
-    """What a release may lose against the champion and still be promoted."""
+    """What a release may lose against the champion, and the bounds it must keep by itself."""
 
     quantization_error_tolerance: Annotated[float, Field(ge=0)]
     log_likelihood_tolerance: Annotated[float, Field(ge=0)]
+    n_rows_min: Annotated[int, Field(ge=1)] = 100
+    topographic_error_max: Annotated[float, Field(ge=0, le=1)] = 0.25
+    dead_unit_share_max: Annotated[float, Field(ge=0, le=1)] = 0.5
+    calibration_max: Annotated[float, Field(ge=0, le=1)] = 0.1
+    round_trip_error_max: Annotated[float, Field(ge=0)] = 1e-6
+    stability_min: Annotated[float, Field(ge=-1, le=1)] = 0.1
+    latency_ms_max: Annotated[float, Field(gt=0)] = 200.0
+    memory_mib_max: Annotated[float, Field(gt=0)] = 2048.0
+    size_mib_max: Annotated[float, Field(gt=0)] = 256.0
+    growth_max: Annotated[float, Field(ge=1)] = 3.0
+    clean_tree: Literal["warn", "stop"] = "warn"
+    sensitive_columns: Annotated[tuple[Name, ...], Field(strict=False)] = ()
+    group_anomaly_share_max: Annotated[float, Field(ge=0, le=1)] = 0.1
+    group_error_ratio_max: Annotated[float, Field(ge=1)] = 2.0
+
+
+class ApprovalParams(_Section):
+    """Whether a person has to agree to a promotion, and who may."""
+
+    required: bool = False
+    approvers: Name = "approvers"
+    hours: Annotated[float, Field(gt=0)] = 24.0
 
 
 class ModemapParams(_Section):
@@ -175,10 +198,10 @@ class ModemapParams(_Section):
 
 
 class Params(_Section):
-    """The whole of params.yaml, one section for each stage and one for the gate."""
+    """The whole of params.yaml, one section for each stage, one for the gate and for approval."""
 
     modemap: ModemapParams | None = None
-    project: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
+    project: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=100)]
     ingest: IngestParams
     validate_: Annotated[ValidateParams, Field(alias="validate")]
     prepare: PrepareParams
@@ -186,6 +209,7 @@ class Params(_Section):
     train_mixture: TrainMixtureParams
     evaluate: EvaluateParams
     gate: GateParams
+    approval: ApprovalParams = ApprovalParams()
 
 
 def load_params(path: Path = PARAMS_FILE) -> Params:

@@ -35,6 +35,7 @@ __all__ = [
     "Scores",
     "files_digest",
     "golden_mismatch",
+    "golden_rows",
     "load_release",
     "release_digest",
     "verify_release",
@@ -131,18 +132,23 @@ class Release:
         )
 
     def quantization_error(self, X: ArrayLike) -> float:
-        """Mean distance of raw rows to the map, in the robust units of these very rows.
+        """Mean of :meth:`quantization_errors`."""
+        return float(self.quantization_errors(X).mean())
+
+    def quantization_errors(self, X: ArrayLike) -> FloatArray:
+        """Distance of each raw row to the map, in the robust units of these very rows.
 
         Two releases over the same columns are thus measured with the same yardstick, whatever
         their own preparations are.
         """
         from modemap.estimators import Preparation  # noqa: PLC0415
-        from modemap.metrics import quantization_error  # noqa: PLC0415
+        from modemap.kernels import nearest_units  # noqa: PLC0415
 
         policies = dict.fromkeys(self.columns, "error")
         yardstick = Preparation(self.columns, policies, self.preparation.map_only).fit(X)
         codebook = self.preparation.inverse_transform(self.som.codebook_)
-        return quantization_error(yardstick.transform(X), yardstick.transform(codebook))
+        _, distances = nearest_units(yardstick.transform(X), yardstick.transform(codebook))
+        return distances
 
 
 def write_manifest(
@@ -200,6 +206,22 @@ def write_golden(directory: Path) -> None:
     rows[:, release.preparation.measured_] = means[np.arange(N_GOLDEN) % len(means)]
     X = release.preparation.inverse_transform(rows + rng.standard_normal(rows.shape))
     save_state(directory / GOLDEN, "golden", {}, {"X": X, **vars(release.score(X))})
+
+
+def golden_rows(directory: Path) -> FloatArray:
+    """Return the raw rows, (n_rows, n_columns), that the release in ``directory`` promises about.
+
+    Raises
+    ------
+    ReleaseError
+        If there are none.
+    """
+    from modemap.estimators import load_state  # noqa: PLC0415
+
+    _, arrays = load_state(directory / GOLDEN, "golden")
+    if not len(rows := arrays.get("X", np.empty((0, 0)))):
+        _refuse(directory / GOLDEN, "a release has golden rows", found="none")
+    return rows
 
 
 def golden_mismatch(directory: Path, release: Release) -> str | None:

@@ -7,6 +7,8 @@ it.
 
 import struct
 import zlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any, Self
 
@@ -33,6 +35,7 @@ CHECKSUM = struct.Struct("<I")
 MAX_TOTAL = 1 << 40  # rows up to which sums are exact
 MAX_SHIFT = 48
 BLOCK = 1 << 20
+CHECKED = 1 << 17  # rows looked at at once
 ROWS_PER_THREAD = 1 << 21  # below this a thread costs more than it saves
 
 
@@ -60,6 +63,7 @@ class ColumnSketch:
         self._n_missing = 0
         self._least, self._greatest = np.inf, -np.inf
         self._counter: Any = None
+        self._helpers: list[ColumnSketch] = []  # what other threads counted
 
     @property
     def n(self) -> int:
@@ -89,10 +93,12 @@ class ColumnSketch:
 
     @property
     def nbytes(self) -> int:
-        """Memory in use, in bytes: 8 million at most."""
+        """Memory in use, in bytes: 8 million at most for each thread that counted."""
         if self._counter is not None:
-            return int(self._counter.nbytes)
-        return self._bins.keys.nbytes + self._bins.words.nbytes
+            mine = int(self._counter.nbytes)
+        else:
+            mine = self._bins.keys.nbytes + self._bins.words.nbytes
+        return mine + sum(helper.nbytes for helper in self._helpers)
 
     def update(
         self, values: ArrayLike, weights: ArrayLike | None = None, *, n_threads: int = 1
@@ -112,16 +118,19 @@ class ColumnSketch:
         ------
         ValueError
             If a value is infinite or no number, the shape is another, a weight is negative or no
-            whole number, or more than 2^40 rows were counted. The sketch stays as it was, but for
-            the finite values beside an infinite one, some of which may have been counted.
+            whole number, or more than 2^40 rows were counted. The sketch stays as it was.
         """
         column = _column(values)
         if weights is not None:
             self._update_weighted(column, weights)
-        elif len(column) >= n_threads * ROWS_PER_THREAD and n_threads > 1:
-            self._update_threads(column, n_threads)
-        else:
-            self._update_rows(column)
+            return self
+        n_parts = max(1, min(n_threads, len(column) // ROWS_PER_THREAD))
+        self._helpers += [ColumnSketch() for _ in range(n_parts - 1 - len(self._helpers))]
+        sketches = [self, *self._helpers[: n_parts - 1]]
+        cuts = [len(column) * i // n_parts for i in range(n_parts + 1)]
+        parts = [column[start:stop] for start, stop in pairwise(cuts)]
+        _each(_refuse_infinity, parts, cuts)
+        _each(ColumnSketch._update_rows, sketches, parts)
         return self
 
     def merge(self, other: "ColumnSketch") -> Self:
@@ -253,6 +262,9 @@ class ColumnSketch:
             self._bins = counter.settle()
             self._n_missing += counter.n_missing
             self._note(counter.least, counter.greatest)
+        helpers, self._helpers = self._helpers, []
+        for helper in helpers:
+            self.merge(helper)
         return self._bins
 
     def _note(self, least: int, greatest: int) -> None:
@@ -274,12 +286,9 @@ class ColumnSketch:
             from modemap.kernels.columns.counter import Counter  # noqa: PLC0415
 
             self._counter = Counter(self._bins)
-        if self._counter.add(column):
-            self._settled()
-            _refuse_infinity(column)
+        self._counter.add(column)
 
     def _merge_rows(self, block: NDArray[Any]) -> None:
-        _refuse_infinity(block)
         values = np.asarray(block, np.float64)
         values = values[~np.isnan(values)] + 0.0
         self._n_missing += len(block) - len(values)
@@ -287,16 +296,6 @@ class ColumnSketch:
             self._bins = combine(self._bins, bins_of_rows(values.view(np.uint64)))
             self._least = min(self._least, float(values.min()))
             self._greatest = max(self._greatest, float(values.max()))
-
-    def _update_threads(self, column: NDArray[Any], n_threads: int) -> None:
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
-
-        cuts = [len(column) * i // n_threads for i in range(n_threads + 1)]
-        parts = [column[start:stop] for start, stop in pairwise(cuts)]
-        with ThreadPoolExecutor(n_threads) as pool:
-            sketches = list(pool.map(lambda part: ColumnSketch().update(part), parts))
-        for sketch in sketches:
-            self.merge(sketch)
 
     def _update_weighted(self, column: NDArray[Any], weights: ArrayLike) -> None:
         counts = _counts(weights, len(column))
@@ -335,12 +334,29 @@ def _first_text(column: NDArray[Any]) -> object:
     return next((value for value in column.tolist() if isinstance(value, str)), column[0])
 
 
-def _refuse_infinity(column: NDArray[Any]) -> None:
-    with np.errstate(over="ignore"):
-        infinite = np.isinf(np.asarray(column, np.float64))
-    if infinite.any():
-        row = int(infinite.argmax())
-        raise ValueError(f"values must be finite or NaN, got {column[row]} in row {row}")
+def _refuse_infinity(column: NDArray[Any], first_row: int = 0) -> None:
+    """Look before anything is counted; blocks stay in the cache."""
+    if column.dtype.kind != "f":
+        return
+    for start in range(0, len(column), CHECKED):
+        with np.errstate(over="ignore"):
+            infinite = np.isinf(column[start : start + CHECKED].astype(np.float64, copy=False))
+        if infinite.any():
+            row = start + int(infinite.argmax())
+            raise ValueError(
+                f"values must be finite or NaN, got {column[row]} in row {first_row + row}"
+            )
+
+
+def _each(work: Callable[..., None], *arguments: Sequence[Any]) -> None:
+    """Call ``work`` on the first of all arguments, the second and so on, side by side."""
+    calls = list(zip(*arguments, strict=False))
+    if len(calls) == 1:
+        work(*calls[0])
+        return
+    with ThreadPoolExecutor(len(calls)) as pool:
+        for done in [pool.submit(work, *call) for call in calls]:
+            done.result()
 
 
 def _counts(weights: ArrayLike, n_rows: int) -> NDArray[np.uint64]:

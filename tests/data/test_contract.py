@@ -61,6 +61,7 @@ def test_a_damaged_batch_is_not_judged(write_raw, write_suite):
         list(check_contract(raw, suite))
 
 
+@pytest.mark.slow
 def test_every_month_of_the_flights_keeps_the_contract(tmp_path):
     """The bounds are honest: a year of real flights breaks none of them, alone or together."""
     write_batches(tmp_path / "raw", packaged_months(range(1, 13)))

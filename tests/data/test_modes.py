@@ -1,5 +1,8 @@
 """Modes of columns in files: fitted, encoded and decoded in bounded memory, by the shell."""
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +15,7 @@ from typer.testing import CliRunner
 from modemap.cli import app
 from modemap.data import streams
 from modemap.errors import DataError, ReleaseError
+from modemap.estimators.normalizer import ModeNormalizer
 
 N = 5000
 
@@ -186,3 +190,66 @@ def test_outputs_of_another_kind_are_refused(x):
         modes("transform", "m.npz", "x.npy", "encoded.csv")
     with pytest.raises(ReleaseError, match=r"x.npy: must be a mode_normalizer file"):
         modes("transform", "x.npy", "x.npy", "encoded.parquet")
+
+
+KILLED = """
+import os, signal, sys
+from modemap.cli import app
+from modemap.data import streams
+from modemap.estimators.normalizer import ModeNormalizer
+
+streams.ROWS = 700
+
+def dying(method, calls=[]):
+    def call(*arguments, **options):
+        calls.append(method)
+        if len(calls) > 4:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return method(*arguments, **options)
+    return call
+
+ModeNormalizer.encode = dying(ModeNormalizer.encode)
+ModeNormalizer.inverse_transform = dying(ModeNormalizer.inverse_transform)
+app(sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "method"),
+    [
+        (["transform", "m.npz", "x.npy", "encoded.parquet"], "encode"),
+        (["inverse", "m.npz", "encoded.parquet", "again.npy"], "inverse_transform"),
+    ],
+)
+def test_a_killed_run_is_gone_on_with(x, tmp_path, monkeypatch, command, method):
+    """Four of eight tables are not worked on again; the bytes are the same, and nothing is left."""
+    np.save("x.npy", x)
+    there_and_back("x.npy", "again.npy", "--sampled")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    Path(command[-1]).unlink()
+    calls, work = [], getattr(ModeNormalizer, method)
+    monkeypatch.setattr(
+        ModeNormalizer, method, lambda *given, **options: calls.append(1) or work(*given, **options)
+    )
+
+    killed = subprocess.run([sys.executable, "-c", KILLED, "modes", *command], check=False)
+    modes(*command)
+
+    assert killed.returncode == -signal.SIGKILL
+    assert len(calls) == 4
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_parts_of_another_source_are_not_taken(x, tmp_path):
+    """A file that was written anew since the run was killed is encoded from its beginning."""
+    np.save("x.npy", x)
+    there_and_back("x.npy", "again.npy")
+    command = ["transform", "m.npz", "x.npy", "encoded.parquet"]
+    subprocess.run([sys.executable, "-c", KILLED, "modes", *command], check=False)
+    np.save("x.npy", x[::-1])
+
+    modes(*command)
+    modes("inverse", "m.npz", "encoded.parquet", "again.npy")
+
+    np.testing.assert_array_equal(np.load("again.npy"), x[::-1])
+    assert not list(tmp_path.glob(".*"))

@@ -1,6 +1,7 @@
 """The laws of the mode normaliser, its round trip above all."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -64,10 +65,12 @@ def test_decimals_the_column_never_had_come_back(X, normalizer):
     arrays(np.int64, st.integers(1, 40), elements=st.integers(-(10**12), 10**12)),
     st.integers(0, 6),
     st.integers(1, 8),
+    st.sets(st.integers(1, 39)),
 )
-def test_integers_and_decimals_come_back_exactly(whole, decimals, n_components):
-    """Whatever the numbers and their modes, each comes back in every bit."""
+def test_integers_and_decimals_come_back_exactly(whole, decimals, n_components, missing):
+    """Whatever the numbers and their modes, each comes back in every bit, and NaN as NaN."""
     X = (whole / 10.0**decimals).reshape(-1, 1)
+    X[[row for row in missing if row < len(X)]] = np.nan
     normalizer = ModeNormalizer(n_components, max_iter=5, random_state=0).fit(X[: len(X) // 2 + 1])
 
     np.testing.assert_array_equal(normalizer.inverse_transform(normalizer.encode(X)), X)
@@ -231,6 +234,22 @@ def test_missing_and_infinite_values_are_refused(X, method, value):
 
     with pytest.raises(ValueError, match=r"NaN|infinity|X must lie between"):
         getattr(normalizer, method)(X)
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        ([np.nan, np.nan], "each column of X must hold a value, got none in column 0"),
+        ([None, None], "each column of X must hold a value, got none in column 0"),
+        ([1.0, np.inf], "values must be finite or NaN, got inf in row 1"),
+        (["1.5", "a"], "column c must hold numbers"),
+        ([], "X must have at least one row and one column, got none"),
+    ],
+)
+def test_columns_without_modes_are_refused(column, message):
+    """All missing, infinite, text, or no rows at all."""
+    with pytest.raises(ValueError, match=message):
+        ModeNormalizer().fit(pd.DataFrame({"c": column}))
 
 
 @pytest.mark.parametrize(
@@ -418,8 +437,9 @@ def test_an_encoding_of_another_model_is_refused(X, normalizer):
     encoding = normalizer.encode(X)
     encoding.columns[1].modes[4] = 77
 
-    with pytest.raises(ValueError, match=r"modes of column 1 must be below .* or 255, got 77"):
-        normalizer.inverse_transform(encoding)
+    for method in (normalizer.inverse_transform, normalizer.one_hot):
+        with pytest.raises(ValueError, match=r"column 1 of X: modes must be .* or 255, got 77"):
+            method(encoding)
 
 
 @settings(deadline=None, max_examples=25)

@@ -1,8 +1,6 @@
 """A small project of its own data, trained and promoted once, that the cases then ill-treat."""
 
-import fcntl
 import hashlib
-import os
 import re
 import shutil
 import subprocess
@@ -15,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.projects import Project, clone
+from tests.sharing import made_once
 
 STAGES = ("ingest", "validate", "prepare", "train_som", "train_mixture", "evaluate")
 OUTPUTS = {  # of each stage, as in dvc.yaml
@@ -119,16 +118,9 @@ def small_project(folder: Path) -> Project:
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory) -> Project:
     """Train and promote the small project once for all workers; tests only read it."""
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
-    folder = shared / "faults"
-    folder.mkdir(exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "done").exists():
-            small_project(folder).succeed("modemap", "run")
-            (folder / "done").touch()
+    folder = made_once(
+        tmp_path_factory, "small", lambda folder: small_project(folder).succeed("modemap", "run")
+    )
     return Project(folder / "project", folder / "home")
 
 

@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 
 from modemap.kernels import (
+    Grid,
     covariance,
     nearest_units,
+    present,
     sums_by_unit,
     two_nearest_units,
     unit_distances,
 )
+from modemap.kernels.arrays import read_only
 
 
 @pytest.fixture(name="X")
@@ -78,6 +81,27 @@ def test_sums_by_unit_agree_with_plain_numpy(X, codebook, weights):
     assert found.distance == pytest.approx((weights * distances).sum())
 
 
+def test_counts_alone_are_those_of_the_whole_pass(X, codebook, weights):
+    """Without sums and distances."""
+    found = sums_by_unit(X, weights, codebook, counts_alone=True)
+
+    np.testing.assert_array_equal(found.counts, sums_by_unit(X, weights, codebook).counts)
+    assert found.sums.size == 0
+
+
+def test_the_second_nearest_unit_is_looked_for_as_often_as_asked(X, codebook):
+    """Every so many updates, and nothing else changes."""
+    order = np.random.default_rng(3).permutation(len(X))
+    schedule = np.full(len(X), 0.1), np.linspace(2.0, 1.0, len(X))
+
+    every, some = (present(X, order, *schedule, codebook, Grid(3, 4), step=step) for step in (1, 7))
+
+    np.testing.assert_array_equal(some[0], every[0])
+    np.testing.assert_array_equal(some[1], every[1])
+    np.testing.assert_array_equal(some[2], every[2][::7])
+    assert 0 < every[2].mean() < 1
+
+
 def test_covariance_agrees_with_numpy(X, weights):
     """Mean and covariance are the weighted ones."""
     mean, found = covariance([Rows(X, weights)])
@@ -103,3 +127,35 @@ def test_the_number_of_threads_changes_no_bit(X, codebook, weights, n_threads):
 
     for one, other in zip(alone, together, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_what_cannot_be_written_is_not_compiled_for_again(X, codebook, weights):
+    """Neither are units in another order: a pass is compiled once, whatever arrays come."""
+    from modemap.kernels.maps import compiled
+
+    kernels = compiled.find_nearest, compiled.nearest_two, compiled.add_nearest
+    counts = []
+    for samples, units in ((X, codebook), (read_only(X), read_only(codebook))):
+        for layout in "CF":
+            nearest_units(samples, np.asarray(units, order=layout))
+            two_nearest_units(samples, np.asarray(units, order=layout))
+            sums_by_unit(samples, weights, np.asarray(units, order=layout))
+            counts.append([len(kernel.signatures) for kernel in kernels])
+
+    assert counts[0] == counts[1] == counts[2] == counts[3]
+
+
+def test_many_features_change_no_bit_either():
+    """Where samples are searched beside others of their kind, whoever these are."""
+    rng = np.random.default_rng(0)
+    X, codebook = rng.normal(size=(1200, 70)), rng.normal(size=(300, 70))
+    weights = np.ones(1200)
+
+    alone, together = (sums_by_unit(X, weights, codebook, n) for n in (1, 2))
+    whole = nearest_units(X, codebook)
+    parts = [nearest_units(part, codebook) for part in np.split(X, [1, 7, 500])]
+
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(one, other)
+    for one, other in zip(whole, zip(*parts, strict=True), strict=True):
+        np.testing.assert_array_equal(one, np.concatenate(other))

@@ -161,3 +161,60 @@ def test_lanes_are_added_halves_first():
     for half in (4, 2, 1):
         x = x[:, :half] + x[:, half : 2 * half]
     np.testing.assert_array_equal(out, x[:, 0])
+
+
+@intrinsic
+def _transposed(typing, x, out):
+    """Write eight registers as columns."""
+
+    def generate(context, builder, signature, args):
+        x, out = r.pointers(context, builder, signature, args, 0, 1)
+        rows = [r.load(builder, x, i * r.DOUBLE_LANES, vector=r.doubles) for i in range(8)]
+        for j, column in enumerate(r.transposed(builder, rows)):
+            r.store(builder, column, out, j * r.DOUBLE_LANES)
+        return context.get_dummy_value()
+
+    del typing
+    return types.void(x, out), generate
+
+
+def test_registers_are_transposed():
+    """Each column holds one lane of all rows, in their order."""
+    x, out = np.arange(64.0).reshape(8, 8), np.empty((8, 8))
+
+    @numba.njit
+    def run(x, out):
+        _transposed(x, out)
+
+    run(x, out)
+
+    np.testing.assert_array_equal(out, x.T)
+
+
+@intrinsic
+def _picked(typing, table, places, out):
+    """Write the elements of a held table at eight places."""
+
+    def generate(context, builder, signature, args):
+        table, places, out = r.pointers(context, builder, signature, args, 0, 1, 2)
+        found = r.picked(builder, r.held(builder, table), r.load(builder, places, vector=r.indices))
+        r.store(builder, found, out)
+        return context.get_dummy_value()
+
+    del typing
+    return types.void(table, places, out), generate
+
+
+@pytest.mark.parametrize("can_pick", [True, False])
+def test_elements_of_a_held_table_are_picked(can_pick, monkeypatch):
+    """By one instruction where there is one, else by a gather: the same elements."""
+    monkeypatch.setattr(r, "CAN_PICK", can_pick and r.CAN_PICK)
+    table, places, out = np.arange(16.0) / 3, np.array([15, 0, 8, 7, 1, 1, 9, 14]), np.empty(8)
+
+    @numba.njit
+    def run(table, places, out):
+        _picked(table, places, out)
+
+    run(table, places, out)
+
+    np.testing.assert_array_equal(out, table[places])

@@ -1,5 +1,6 @@
 """A project as it is after `dvc repro`, made of tiny models in no time."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from mlflow.tracking._tracking_service.utils import _artifact_repos_cache
 
 from modemap.errors import ReleaseError
 from modemap.files import read_json, write_json
@@ -15,6 +17,11 @@ from modemap.lifecycle.promote import promote
 from modemap.lifecycle.register import register
 from modemap.lockfile import dvc_md5
 from modemap.release import golden_mismatch, load_release, release_digest
+from modemap.tracking import Registry, open_store
+from tests.sharing import made_once
+
+COSTS = {"latency_ms": 1.0, "answer_memory_mib": 1.0, "size_mib": 0.1}
+BEHAVIOUR = dict.fromkeys(("row_order", "duplicated_rows", "rescaled_units"))
 
 CHECKOUT = Path(__file__).parents[2]
 BATCH = "ab" * 32
@@ -58,6 +65,28 @@ class Project:
         self.lock()
         return digest
 
+    def cache(self, path: str) -> Path:
+        """Put the directory ``path`` into DVC's cache; return the object of its first file."""
+        listing, objects = [], []
+        for file in sorted((self.root / path).iterdir()):
+            md5 = dvc_md5(file)
+            listing.append({"md5": md5, "relpath": file.name})
+            objects.append(self._cached(md5))
+            objects[-1].write_bytes(file.read_bytes())
+        whole = dvc_md5(self.root / path)
+        self._cached(whole).write_text(json.dumps(listing))
+        return objects[0]
+
+    def _cached(self, md5: str) -> Path:
+        path = self.root / ".dvc" / "cache" / "files" / "md5" / md5[:2] / md5[2:]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def artifacts(self, number: int) -> Path:
+        """Return where MLflow keeps the files of a version."""
+        version = Registry(open_store(self.root, "flights")).get(number)
+        return self.root / "mlruns" / "artifacts" / version.run_id / "artifacts"
+
     def lock(self) -> None:
         """Write dvc.lock as if the graph had just been run."""
         text = "schema: '2.0'\nstages:\n"
@@ -79,17 +108,27 @@ class Project:
         self.lock()
 
 
+def load_in_process(directory, digest, champion=None):
+    """Do what the clean process does, in this one, with costs that no rule minds."""
+    release = load_release(directory, digest)
+    if mismatch := golden_mismatch(directory, release):
+        raise ReleaseError(directory, "must answer", found=mismatch, hint="")
+    known = {"digest": digest, "columns": release.columns, "behaviour": BEHAVIOUR}
+    costs = COSTS | {"load_seconds": 0.1, "peak_memory_mib": 100.0}
+    return known | costs | ({"champion": COSTS} if champion else {})
+
+
 @pytest.fixture
 def in_process(monkeypatch):
     """Load releases in this process: for tests of anything but the clean process."""
+    for module in ("evidence", "rollback"):
+        monkeypatch.setattr(f"modemap.lifecycle.{module}.load_cleanly", load_in_process)
 
-    def load(directory, digest):
-        release = load_release(directory, digest)
-        if mismatch := golden_mismatch(directory, release):
-            raise ReleaseError(directory, "must answer", found=mismatch, hint="")
-        return {"digest": digest, "load_seconds": 0.1}
 
-    monkeypatch.setattr("modemap.lifecycle.evidence.load_cleanly", load)
+def copy_of(project: Project, base: Path) -> Project:
+    """Copy ``project`` below ``base``; MLflow forgets in which folder it met the project's runs."""
+    _artifact_repos_cache.clear()
+    return Project(shutil.copytree(project.root, base / "checkout"))
 
 
 @pytest.fixture(scope="session")
@@ -120,24 +159,46 @@ def evaluated(empty_store, rows, tiny_release, tmp_path_factory):
 @pytest.fixture
 def project(evaluated, tmp_path):
     """Return a project in which nothing is registered yet."""
-    return Project(shutil.copytree(evaluated.root, tmp_path / "checkout"))
+    return copy_of(evaluated, tmp_path)
 
 
 @pytest.fixture(scope="session")
 def after_promotion(evaluated, tmp_path_factory):
     """Return a project whose champion is version 1, for others to copy."""
-    base = tmp_path_factory.mktemp("promoted") / "checkout"
-    project = Project(shutil.copytree(evaluated.root, base))
-    register(project.root)
-    gate(project.root).require()
-    promote(project.root)
-    return project
+
+    def make(folder: Path) -> None:
+        project = copy_of(evaluated, folder)
+        register(project.root)
+        gate(project.root).require()
+        promote(project.root)
+
+    return Project(made_once(tmp_path_factory, "after_promotion", make) / "checkout")
 
 
 @pytest.fixture
 def promoted(after_promotion, tmp_path):
     """Return a project whose tiny release is the champion, in a folder of its own."""
-    return Project(shutil.copytree(after_promotion.root, tmp_path / "checkout"))
+    return copy_of(after_promotion, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def after_two(after_promotion, releases, tmp_path_factory):
+    """Return a project whose champion, version 2, replaced version 1, for others to copy."""
+
+    def make(folder: Path) -> None:
+        project = copy_of(after_promotion, folder)
+        project.install(releases["longer trained"])
+        register(project.root)
+        gate(project.root).require()
+        promote(project.root)
+
+    return Project(made_once(tmp_path_factory, "after_two", make) / "checkout")
+
+
+@pytest.fixture
+def replaced(after_two, tmp_path):
+    """Return a project in which version 2 has replaced version 1, in a folder of its own."""
+    return copy_of(after_two, tmp_path)
 
 
 @pytest.fixture(scope="session")

@@ -8,20 +8,9 @@ import pytest
 
 from modemap import cli
 from modemap.errors import RegistryError
+from modemap.lifecycle.rules import RULES
 
 pytestmark = pytest.mark.workflow
-
-
-def _run(project, *arguments):
-    code = "from modemap.cli import main; main()"
-    return subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        cwd=project.root,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
 
 
 def _main(monkeypatch, capsys, project, *arguments):
@@ -40,24 +29,36 @@ def modemap(monkeypatch, capsys, project):
     return lambda *arguments: _main(monkeypatch, capsys, project, *arguments)
 
 
-def test_from_registration_to_status(project):
+def test_from_registration_to_status(modemap):
     """Four commands lead from an evaluated release to a champion that a program can read."""
     registered, judged, promoted, told = (
-        _run(project, *command)
-        for command in (["register"], ["gate"], ["promote"], ["status", "--json"])
+        modemap(*command) for command in (["register"], ["gate"], ["promote"], ["status", "--json"])
     )
 
-    assert [done.returncode for done in (registered, judged, promoted, told)] == [0] * 4
-    assert registered.stdout.startswith("version 1: release ")
-    assert "quantization_error  passed" in judged.stdout
-    assert "version 1 passed" in judged.stdout
-    assert "version 1 is now the champion" in promoted.stdout
-    champion = json.loads(told.stdout)["champion"]
+    assert [code for code, _, _ in (registered, judged, promoted, told)] == [0] * 4
+    assert registered[1].startswith("version 1: release ")
+    assert "quantization_error  passed" in judged[1]
+    assert "version 1 passed" in judged[1]
+    assert "version 1 is now the champion" in promoted[1]
+    champion = json.loads(told[1])["champion"]
     assert champion["version"] == 1
-    assert champion["digest"] in registered.stdout
+    assert champion["digest"] in registered[1]
     assert champion["metrics"]["n_rows"] == 500
     assert "T" in champion["since"]
-    assert [done.stderr for done in (registered, judged, promoted, told)] == [""] * 4
+    assert [errors for _, _, errors in (registered, judged, promoted, told)] == [""] * 4
+
+
+def test_a_variable_forbids_promoting_as_the_option_does(modemap, monkeypatch):
+    """MODEMAP_PROMOTE=false is what the workflows set; the flow gets the same parameters."""
+    asked = []
+    monkeypatch.setattr("modemap.orchestration.run.run", lambda *given: asked.append(given) or 0)
+
+    assert modemap("run", "--no-promote")[0] == 0
+    monkeypatch.setenv("MODEMAP_PROMOTE", "false")
+    assert modemap("run")[0] == 0
+
+    assert asked[0] == asked[1]
+    assert asked[0][2] == {"promoting": False}
 
 
 def test_no_champion_yet(modemap):
@@ -116,6 +117,58 @@ def test_a_moved_alias_is_shown(monkeypatch, capsys, promoted):
     assert code == 0
     assert "champion  flights version 1" in out
     assert "alias `champion` names version 2" in out
+
+
+def test_the_history_is_told(monkeypatch, capsys, replaced):
+    """Who promoted what and why, as lines, as JSON, and as the champion of a time."""
+    code, out, _ = _main(monkeypatch, capsys, replaced, "history")
+    assert code == 0
+    assert len(out.splitlines()) == 2
+    assert "promotion of version 2 in place of version 1" in out
+
+    code, out, _ = _main(monkeypatch, capsys, replaced, "history", "--json")
+    document = json.loads(out)
+    assert document["champion"]["to"] == "2"
+    assert [entry["number"] for entry in document["entries"]] == [1, 2]
+
+    code, out, _ = _main(monkeypatch, capsys, replaced, "history", "--at", "2020-01-01")
+    assert out == "no champion at 2020-01-01\n"
+    code, out, _ = _main(monkeypatch, capsys, replaced, "history", "--at", "2999-01-01")
+    assert out.startswith("2  ")
+
+
+def test_a_time_of_another_form_exits_with_2(modemap):
+    """The hint says how to write one."""
+    code, _, err = modemap("history", "--at", "yesterday")
+
+    assert code == 2
+    assert "write it as 2026-11-24" in err
+
+
+@pytest.mark.usefixtures("in_process")
+def test_a_rollback_is_one_command(monkeypatch, capsys, replaced):
+    """It says which version serves again; without a reason it is refused."""
+    code, out, _ = _main(monkeypatch, capsys, replaced, "rollback", "--why", "complaints")
+    assert code == 0
+    assert "version 1 is the champion again" in out
+
+    code, out, _ = _main(monkeypatch, capsys, replaced, "history")
+    assert "rollback of version 1 in place of version 2" in out
+    assert _main(monkeypatch, capsys, replaced, "rollback")[0] == 2
+
+
+def test_damage_is_named_and_exits_with_8(monkeypatch, capsys, replaced):
+    """A sound registry is called so, with its anchor; what is damaged is listed."""
+    code, out, _ = _main(monkeypatch, capsys, replaced, "verify")
+    assert code == 0
+    assert out.startswith("sound: 2 entries, 2 versions")
+    (replaced.artifacts(1) / "release" / "som.npz").write_bytes(b"")
+
+    code, out, err = _main(monkeypatch, capsys, replaced, "verify")
+
+    assert code == 8
+    assert out.startswith("version 1, ")
+    assert "som.npz" in err
 
 
 def test_a_damaged_release_exits_with_7(modemap, project):
@@ -216,6 +269,19 @@ def test_a_release_is_judged_where_it_lies(modemap):
     assert "loads" in said
     assert "passed; nothing was registered" in said
     assert modemap("gate", "1")[0] == 8
+
+
+@pytest.mark.usefixtures("in_process")
+def test_every_rule_is_explained(modemap):
+    """`gate --explain` says of each rule what it asks, its value, its bound and why."""
+    modemap("register")
+
+    code, said, _ = modemap("gate", "--explain")
+
+    assert code == 0
+    assert said.count("  asks   Stop") == len(RULES)
+    assert "stability: passed\n  asks   Stop segments that another seed" in said
+    assert "  value  0.9\n  bound  0.1\n" in said
 
 
 def test_what_lies_here_has_no_version(modemap):

@@ -2,11 +2,13 @@
 
 import multiprocessing
 import sqlite3
+from datetime import datetime, timedelta
 
 import pytest
 
 from modemap.errors import RegistryError
 from modemap.lifecycle.history import FIELDS, Head, History, step
+from modemap.lifecycle.history import history as read_history
 from modemap.tracking import Registry, open_store
 
 WORKERS, ROUNDS = 3, 4
@@ -62,6 +64,13 @@ def test_an_entry_that_expects_no_head_is_refused(expected):
     assert step(Head(), 1, _entry(Head(), expected=expected)).number == 0
 
 
+@pytest.mark.parametrize("name", ["expected", "from", "to"])
+@pytest.mark.parametrize("text", ["../1", "%31", "\u0661", "1\0", "1" + " " * 4096, ""], ids=ascii)
+def test_an_entry_with_a_number_that_is_none_is_refused(name, text):
+    """Versions and entries are named by plain digits."""
+    assert step(Head(), 1, _entry(Head()) | {name: text}).number == 0
+
+
 def test_a_missing_entry_is_noticed():
     """Numbers are contiguous, so a gap is a removal."""
     with pytest.raises(RegistryError, match=r"entry 1.*never changed or removed"):
@@ -100,6 +109,44 @@ def history(store):
     for _ in range(3):
         store.client.create_model_version("flights", "runs:/x/y")
     return History(Registry(store))
+
+
+@pytest.mark.workflow
+def test_who_was_champion_at_a_time(promoted):
+    """Every entry says when; those after the time asked for are left out, refused ones stay."""
+    (entry,) = read_history(promoted.root)
+    when = datetime.fromisoformat(entry.tags["when"])
+    entries = History(Registry(open_store(promoted.root, "flights"))).entries
+    entries.append({"text": "of another hand"})
+
+    before, at, now = (
+        read_history(promoted.root, at) for at in (when - timedelta(seconds=1), when, None)
+    )
+
+    assert before == []
+    assert [(e.number, e.is_valid) for e in at] == [(1, True)]
+    assert [(e.number, e.is_valid) for e in now] == [(1, True), (2, False)]
+    assert {"commit", "flow_run", "params", "release"} <= set(entry.made_from)
+    assert now[1].made_from == {}
+
+
+def test_a_folder_without_a_store_has_no_history(tmp_path, project):
+    """Asking makes nothing."""
+    (tmp_path / "params.yaml").write_text((project.root / "params.yaml").read_text())
+
+    assert read_history(tmp_path) == []
+    assert not (tmp_path / "mlruns").exists()
+
+
+@pytest.mark.parametrize("name", ["kind", "made_from"])
+def test_what_an_entry_says_of_its_release_is_covered(name):
+    """Changed, added or removed: the next entry does not match."""
+    tags = _entry(Head(), "1")
+    follower = _entry(step(Head(), 1, tags | {name: "x"}), "2")
+
+    for changed in (tags | {name: "y"}, tags):
+        with pytest.raises(RegistryError, match="does not match entry 1"):
+            step(step(Head(), 1, changed), 2, follower)
 
 
 @pytest.mark.workflow

@@ -1,26 +1,27 @@
 """Children are streamed, and none outlives its time."""
 
+import subprocess
 import sys
 import time
 
 import pytest
 
 from modemap.errors import StageError
-from modemap.orchestration.processes import run_streaming
+from modemap.orchestration.processes import start, stream
 
 
-def python(script: str) -> list[str]:
-    """Return the command that runs ``script``."""
-    return [sys.executable, "-c", script]
+def python(script: str) -> subprocess.Popen[str]:
+    """Start ``script``."""
+    return start([sys.executable, "-c", script], environment={})
 
 
 def test_lines_arrive_while_the_child_runs():
     """A line is shown when it is printed, not when the child ends."""
     arrived = []
 
-    run_streaming(
+    stream(
         python("import time; print('one', flush=True); time.sleep(0.5); print('two')"),
-        environment={},
+        name="child",
         show=lambda line: arrived.append((line, time.monotonic())),
         timeout_seconds=30,
     )
@@ -32,9 +33,9 @@ def test_lines_arrive_while_the_child_runs():
 
 def test_the_exit_code_and_all_lines_come_back():
     """Standard error counts as output."""
-    finished = run_streaming(
+    finished = stream(
         python("import sys; print('out', flush=True); sys.exit('err')"),
-        environment={},
+        name="child",
         show=lambda _line: None,
         timeout_seconds=30,
     )
@@ -50,7 +51,7 @@ def test_a_late_child_is_stopped_with_its_children(tmp_path):
     script = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {grandchild!r}])"
 
     with pytest.raises(StageError, match=r"must end within 0\.5 s"):
-        run_streaming(python(script), environment={}, show=lambda _line: None, timeout_seconds=0.5)
+        stream(python(script), name="child", show=lambda _line: None, timeout_seconds=0.5)
 
     time.sleep(2.5)
     assert not mark.exists()
@@ -65,7 +66,7 @@ def test_an_interrupted_caller_stops_the_child(tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_streaming(python(script), environment={}, show=interrupt, timeout_seconds=30)
+        stream(python(script), name="child", show=interrupt, timeout_seconds=30)
 
     time.sleep(2.5)
     assert not mark.exists()

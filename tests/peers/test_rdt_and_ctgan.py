@@ -1,6 +1,7 @@
 """The adapter at work in the real RDT and CTGAN, in an environment of their own."""
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -62,13 +63,14 @@ assert (back["x"] == x)[inside].all() and inside.mean() > 0.99
 
 
 def test_ctgan_transforms_by_our_modes(python):
-    """Its DataTransformer takes the adapter in the place of RDT's class, there and back."""
+    """Its DataTransformer takes the adapter as the page says, there and back."""
+    page = (ROOT / "docs" / "coming-from-rdt.md").read_text()
+    (as_documented,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     run(
         python,
-        """
-import ctgan.data_transformer as peer
-peer.ClusterBasedNormalizer = ModeTransformer
-transformer = peer.DataTransformer()
+        as_documented
+        + """
+transformer = ctgan.data_transformer.DataTransformer()
 transformer.fit(frame, ["other"])
 encoded = transformer.transform(frame)
 assert encoded.shape == (len(x), transformer.output_dimensions)

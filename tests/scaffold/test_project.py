@@ -90,6 +90,24 @@ def test_stages_watch_the_version_and_no_source_of_this_package(source, tmp_path
         assert not [dep for dep in stage["deps"] if dep.startswith("src/")]
 
 
+@pytest.mark.parametrize(
+    ("copies", "n_rows", "dead", "calibration"), [(1, 45, 0.66, 0.17), (50, 100, 0.5, 0.1)]
+)
+def test_the_gate_of_a_small_table_knows_how_few_rows_judge(
+    tmp_path, copies, n_rows, dead, calibration
+):
+    """Few test rows leave units empty and miss a distribution by chance; many do not."""
+    pq.write_table(pa.concat_tables([every_kind()] * copies), tmp_path / "rows.parquet")
+
+    made = plan_project(str(tmp_path / "rows.parquet"), tmp_path / "new")
+    (tmp_path / "params.yaml").write_text(made.files["params.yaml"])
+
+    gate = load_params(tmp_path / "params.yaml").gate
+    assert gate.n_rows_min == n_rows
+    assert gate.dead_unit_share_max == dead
+    assert gate.calibration_max == calibration
+
+
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
 def test_the_rows_keep_the_contract_that_was_made_of_them(tmp_path, suffix):
     """Every rule is met by the very rows, and evaluated some of them."""

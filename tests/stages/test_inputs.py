@@ -1,10 +1,8 @@
 """A stage that DVC starts looks at what the stages before it made."""
 
-import threading
-
 import pytest
 
-from modemap.errors import DataError, RegistryError
+from modemap.errors import DataError
 from modemap.lockfile import dvc_md5
 from modemap.stages.inputs import check_inputs
 
@@ -64,25 +62,3 @@ def test_a_stage_started_by_hand_takes_what_it_finds(project, monkeypatch):
     (project / "data/prepared/train.parquet").write_bytes(b"mine")
 
     check_inputs("train_som", project)
-
-
-def test_a_lock_that_dvc_is_writing_is_waited_for(project):
-    """Stages run side by side, and DVC writes the lock when one of them ends."""
-    lock = project / "dvc.lock"
-    whole = lock.read_text()
-    lock.write_text(whole[: len(whole) // 4])
-    writer = threading.Timer(0.3, lock.write_text, [whole])
-    writer.start()
-
-    check_inputs("train_som", project)
-
-    writer.join()
-
-
-def test_a_lock_that_stays_broken_is_told(project, monkeypatch):
-    """What cannot be checked has failed."""
-    monkeypatch.setattr("modemap.stages.inputs.PATIENCE_SECONDS", 0.2)
-    (project / "dvc.lock").write_text("stages: [")
-
-    with pytest.raises(RegistryError, match="must be DVC's lock file"):
-        check_inputs("train_som", project)

@@ -1,5 +1,7 @@
 """A release is registered once for its digest and comes back byte for byte."""
 
+import json
+
 import pytest
 
 from modemap.errors import RegistryError, ReleaseError
@@ -83,6 +85,20 @@ def test_a_verdict_is_found_on_its_version(registry, version):
     assert registry.get(1).verdict == verdict | {"head": 3, "sha256": sha256}
     (record,) = registry.store.client.list_artifacts(version.run_id, "gate")
     assert record.path == f"gate/{sha256[:16]}.json"
+
+
+@pytest.mark.parametrize("name", ["../" * 21 + "x", "%2e" * 21 + "x", "/" + "e" * 63, "E" * 64])
+def test_a_verdict_is_named_by_its_sha256_alone(registry, version, name):
+    """A tag that another hand made lead elsewhere is no verdict."""
+    verdict = {"passed": True, "digest": version.digest, "accepted_change": None}
+    summary = verdict | {"head": 0, "sha256": name}
+    registry.store.client.set_model_version_tag(
+        "flights", "1", "modemap.verdict", json.dumps(summary)
+    )
+
+    assert registry.get(1).verdict is None
+    with pytest.raises(RegistryError, match="sha256 names its record"):
+        registry.verdict_record(version, name)
 
 
 def test_no_version_at_all_is_told(registry):

@@ -12,6 +12,7 @@ from modemap.orchestration.deploy import deploy, read_deployments
 from modemap.orchestration.environment import tool_environment
 from modemap.orchestration.processes import stop_group
 from modemap.orchestration.servers import prefect_server
+from modemap.tracking.archive import pack
 
 pytestmark = pytest.mark.workflow
 
@@ -66,8 +67,10 @@ def test_the_weekly_run_has_its_schedule_and_explains_its_parameters(deployed):
 
 
 def test_a_worker_judges_the_release(deployed):
-    """A run of the other deployment completes in the project's folder, and registers nothing."""
+    """A run of the other deployment completes in the project's folder; the store stays as it is."""
     project, api = deployed
+    project.succeed("modemap", "status")  # a copied store follows its folder when it is opened
+    before = pack(project.root, project.home / "before.tar.gz")
     environment = tool_environment(project.root) | {"PREFECT_API_URL": api}
     prefect = [sys.executable, "-m", "prefect", "--no-prompt"]
     worker = subprocess.Popen(
@@ -98,6 +101,7 @@ def test_a_worker_judges_the_release(deployed):
     assert (runs[0]["state_name"], runs[0]["parameters"]["promoting"]) == ("Completed", False)
     verdict = json.loads(project.read("reports/verdict.json"))
     assert (verdict["version"], verdict["champion"], verdict["passed"]) == (None, 1, True)
+    assert pack(project.root, project.home / "after.tar.gz") == before
 
 
 def test_deploying_again_keeps_the_pool_as_people_set_it(redeployed):

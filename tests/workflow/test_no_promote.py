@@ -6,7 +6,6 @@ import sqlite3
 import pytest
 
 from modemap.files import sha256_file
-from modemap.tracking.archive import pack
 from tests.pages import read_page
 
 pytestmark = pytest.mark.workflow
@@ -78,19 +77,6 @@ def test_the_summary_shows_both(judged, team):
 
     assert "champion, version `1`" in said
     assert "The gate, rule by rule" in said
-
-
-def test_a_variable_forbids_promoting_too(promoted_copy, tmp_path):
-    """MODEMAP_PROMOTE=false is what the workflows set."""
-    project = promoted_copy(tmp_path)
-    project.succeed("modemap", "status")
-    before = pack(project.root, tmp_path / "before.tar.gz")
-
-    said = project.succeed("modemap", "run", MODEMAP_PROMOTE="false")
-
-    assert "gate models/release" in said
-    assert "Task run 'register'" not in said
-    assert pack(project.root, tmp_path / "after.tar.gz") == before
 
 
 def test_a_store_is_carried_by_commands(promoted_copy, tmp_path, bare):

@@ -5,7 +5,6 @@ import re
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -15,14 +14,13 @@ import typer.main
 from pyarrow import csv
 
 from modemap.cli import app
-from tests.projects import CHECKOUT, Project, clone
+from tests.projects import CHECKOUT, Project, in_shell, plain_environment
 
 pytestmark = pytest.mark.workflow
 
 README = (CHECKOUT / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 NOT_RUN = {"make test\n": "it would run this very test again", "mermaid": "a diagram, no command"}
-PATIENCE_SECONDS = 280
 
 
 def blocks(language: str, *words: str) -> list[str]:
@@ -47,42 +45,15 @@ def test_every_block_is_run_or_says_why_not():
     assert len(RUN) == len(set(RUN)) == 6
 
 
-@pytest.fixture(scope="module")
-def newcomer(tmp_path_factory) -> Project:
-    """Type `make run` in a bare clone, with no environment of Python's active."""
-    base = tmp_path_factory.mktemp("newcomer")
-    project = clone(base / "modemap", base / "home")
-    (command,) = blocks("bash", "make run")
-    said = in_shell(project, command)
-    assert "\nchampion  modemap version 1, digest " in said
-    return project
+@pytest.fixture
+def newcomer(make_run) -> Project:
+    """Return the clone in which `make run` was typed, as the README has it."""
+    assert blocks("bash", "make run") == ["make run\n"]
+    assert "\nchampion  modemap version 1, digest " in (make_run / "said.txt").read_text()
+    return Project(make_run / "modemap", make_run / "home")
 
 
-def in_shell(project: Project, command: str) -> str:
-    """Run a block in a plain shell, without this test's environment; return what it printed."""
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", command],
-        cwd=project.root,
-        env=plain_environment(project),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE_SECONDS,
-    )
-    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    return done.stdout + done.stderr
-
-
-def plain_environment(project: Project) -> dict[str, str]:
-    """Return the environment of a person who just logged in, and where packages come from."""
-    active = str(Path(sys.executable).parent)
-    path = [part for part in os.environ["PATH"].split(os.pathsep) if part != active]
-    kept = ("PIP_", "UV_", "SSL_", "REQUESTS_", "CURL_", "LANG", "PYENV_")
-    settings = {name: value for name, value in os.environ.items() if name.startswith(kept)}
-    cache = {"UV_CACHE_DIR": os.environ.get("UV_CACHE_DIR", str(Path.home() / ".cache/uv"))}
-    return cache | settings | {"HOME": str(project.home), "PATH": os.pathsep.join(path)}
-
-
+@pytest.mark.timeout(600)
 def test_a_newcomer_goes_through_the_commands_in_their_order(newcomer):
     """Again, the pages, the everyday commands, and a promotion that needs a reason."""
     again = in_shell(newcomer, "make run")

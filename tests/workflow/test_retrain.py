@@ -6,12 +6,13 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from dataclasses import dataclass
 
 import pyarrow.parquet as pq
 import pytest
 
 from tests.pages import read_page
-from tests.projects import break_contract
+from tests.projects import Project, break_contract
 
 pytestmark = pytest.mark.workflow
 
@@ -48,10 +49,40 @@ def test_dvc_calls_everything_up_to_date(promoted):
     assert "up to date" in promoted.succeed("dvc", "status")
 
 
+HOLD_LOCK = """
+import sys
+from dvc.repo import Repo
+with Repo().lock:
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
 @pytest.fixture(scope="module")
 def again(promoted) -> str:
-    """Run once more with nothing changed; return what the run said."""
-    return promoted.succeed("modemap", "run")
+    """Run once more with nothing changed, at first beside another command of DVC's.
+
+    Return what the run said.
+    """
+    pipe, talk = subprocess.PIPE, {"cwd": promoted.root, "env": promoted.environment()}
+    holding = [sys.executable, "-c", HOLD_LOCK]
+    said = []
+    with subprocess.Popen(holding, stdin=pipe, stdout=pipe, text=True, **talk) as lock:
+        assert lock.stdout.readline() == "held\n"
+        running = {"stdout": pipe, "stderr": subprocess.STDOUT, "text": True}
+        with subprocess.Popen(["modemap", "run"], **running, **talk) as run:
+            for line in run.stdout:
+                said.append(line)
+                if "DVC's lock must be free" in line:
+                    lock.stdin.close()  # it lets go
+    assert run.returncode == lock.returncode == 0, "".join(said)
+    return "".join(said)
+
+
+def test_another_dvc_command_is_waited_for(again):
+    """A lock that DVC finds taken is tried again, and the run succeeds once it is free."""
+    assert "DVC's lock must be free" in again
+    assert "\nchampion " in again
 
 
 def test_git_sees_no_change_but_what_another_processor_makes(promoted, again):
@@ -140,53 +171,77 @@ def test_a_moved_checkout_works_and_makes_no_new_version(copied):
     assert "passed" in verdict
 
 
-def test_a_broken_rule_stops_the_run_and_the_champion_stays(copied):
+@dataclass(frozen=True)
+class Broken:
+    """A project whose data broke the contract, and what every attempt to run it came to."""
+
+    project: Project
+    flight: str
+    champion_before: dict
+    flows: list[subprocess.CompletedProcess[str]]
+    alone: list[subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def broken(promoted_copy, tmp_path_factory) -> Broken:
+    """Break the contract of a promoted project; run it three times by the flow and by DVC.
+
+    At first a folder stands where the report goes.
+    """
+    project = promoted_copy(tmp_path_factory.mktemp("broken"))
+    before = champion(project)
+    flight = break_contract(project)
+    report = project.root / "reports/index.html"
+    report.unlink()
+    (report / "in the way").mkdir(parents=True)
+    flows = [project.run("modemap", "run")]
+    shutil.rmtree(report)
+    flows += [project.run("modemap", "run") for _ in range(2)]
+    alone = [project.run("dvc", "repro") for _ in range(3)]
+    return Broken(project, flight, before, flows, alone)
+
+
+def test_a_broken_rule_stops_every_run_and_the_champion_stays(broken):
     """Three times in a row, by the flow and by DVC: exit code 3, rule and row named."""
-    before = champion(copied)
-    flight = break_contract(copied)
-
-    flows = [copied.run("modemap", "run") for _ in range(3)]
-    alone = [copied.run("dvc", "repro") for _ in range(3)]
-
-    for done in flows:
+    for done in broken.flows:
         assert done.returncode == 3
         assert "distance" in done.stderr
         assert "expect_column_values_to_be_between" in done.stderr
-        assert flight in done.stderr
-    for done in alone:
+        assert broken.flight in done.stderr
+    for done in broken.alone:
         assert done.returncode == 255
         assert "expect_column_values_to_be_between" in done.stderr
-    assert champion(copied) == before
-    state, message = flow_runs(copied)[-1]
+    assert champion(broken.project) == broken.champion_before
+    state, message = flow_runs(broken.project)[-1]
     assert state == "FAILED"
     assert "expect_column_values_to_be_between" in message
-    assert flight in message
-    quarantined = list((copied.root / "data/quarantine").glob("*/rows.parquet"))
+    assert broken.flight in message
+
+
+def test_the_report_and_the_quarantine_tell_of_a_broken_rule(broken):
+    """The row is set aside, and the pages speak of it and of no models that were there before."""
+    quarantined = list((broken.project.root / "data/quarantine").glob("*/rows.parquet"))
     assert len(quarantined) == 1
-    assert pq.read_table(quarantined[0])["flight"].to_pylist() == [int(flight)]
-    page = read_page(copied.read("reports/index.html"))
+    assert pq.read_table(quarantined[0])["flight"].to_pylist() == [int(broken.flight)]
+    page = read_page(broken.project.read("reports/index.html"))
     assert "The data broke its contract" in page.text
     assert "exit code 3" in page.text
-    assert page.number("champion") == before["version"]
+    assert page.number("champion") == broken.champion_before["version"]
     assert "rows" not in page.facts  # of the models that were there before
-    docs = read_page(copied.read("reports/data_docs/index.html")).text
+    docs = read_page(broken.project.read("reports/data_docs/index.html")).text
     assert "distance expected to be between 10 and 5,000" in docs
-    assert f"flight {flight}" in docs
+    assert f"flight {broken.flight}" in docs
 
 
-def test_nothing_after_a_failed_stage_runs(copied):
+def test_nothing_after_a_failed_stage_runs(broken):
     """No later stage starts, nothing is registered, and a failing report hides no error."""
-    break_contract(copied)
-    (copied.root / "reports/index.html").unlink()
-    (copied.root / "reports/index.html/in the way").mkdir(parents=True)
-
-    said = copied.run("modemap", "run")
-
-    assert said.returncode == 3
-    assert "expect_column_values_to_be_between" in said.stderr
-    assert "the report must be written" in said.stderr
-    assert "Running stage 'prepare'" not in said.stdout + said.stderr
-    assert "Task run 'register'" not in said.stdout + said.stderr
+    first = broken.flows[0]
+    assert first.returncode == 3
+    assert "expect_column_values_to_be_between" in first.stderr
+    assert "the report must be written" in first.stderr
+    for done in broken.flows:
+        assert "Running stage 'prepare'" not in done.stdout + done.stderr
+        assert "Task run 'register'" not in done.stdout + done.stderr
 
 
 @pytest.mark.slow
@@ -220,31 +275,3 @@ def test_a_lost_record_is_written_again(copied):
 
     assert "Running stage" not in said
     assert champion(copied)["digest"] == digest
-
-
-HOLD_LOCK = """
-import sys
-from dvc.repo import Repo
-with Repo().lock:
-    print("held", flush=True)
-    sys.stdin.read()
-"""
-
-
-def test_another_dvc_command_is_waited_for(copied):
-    """A lock that DVC finds taken is tried again, and the run succeeds once it is free."""
-    pipe, talk = subprocess.PIPE, {"cwd": copied.root, "env": copied.environment(), "text": True}
-    holding = [sys.executable, "-c", HOLD_LOCK]
-    said = []
-    with subprocess.Popen(holding, stdin=pipe, stdout=pipe, **talk) as lock:
-        assert lock.stdout.readline() == "held\n"
-        command = ["modemap", "run"]
-        with subprocess.Popen(command, stdout=pipe, stderr=subprocess.STDOUT, **talk) as run:
-            for line in run.stdout:
-                said.append(line)
-                if "DVC's lock must be free" in line:
-                    lock.stdin.close()  # it lets go
-
-    assert run.returncode == lock.returncode == 0, "".join(said)
-    assert any("DVC's lock must be free" in line for line in said)
-    assert any(line.startswith("champion ") for line in said)

@@ -4,24 +4,48 @@ import sys
 
 import typer
 
+from modemap.cli.approve import approve
+from modemap.cli.checkout import checkout
 from modemap.cli.deploy import deploy
 from modemap.cli.gate import gate
+from modemap.cli.history import history
 from modemap.cli.init import init
+from modemap.cli.lineage import lineage
 from modemap.cli.modes import modes
 from modemap.cli.promote import promote
 from modemap.cli.register import register
 from modemap.cli.report import report
+from modemap.cli.rollback import rollback
 from modemap.cli.run import run
 from modemap.cli.status import status
 from modemap.cli.store import store
 from modemap.cli.summary import summary
 from modemap.cli.ui import ui
 from modemap.cli.upgrade import upgrade
+from modemap.cli.verify import verify
 from modemap.errors import ModemapError, ParamsError
 
 __all__ = ["app", "main"]
 
-COMMANDS = (init, run, register, gate, promote, status, report, summary, deploy, ui, upgrade)
+COMMANDS = (
+    init,
+    run,
+    register,
+    gate,
+    approve,
+    promote,
+    rollback,
+    status,
+    history,
+    verify,
+    lineage,
+    checkout,
+    report,
+    summary,
+    deploy,
+    ui,
+    upgrade,
+)
 EXTRAS = {  # what a command may miss, and the extra that brings it
     "dvc": "workflow",
     "great_expectations": "workflow",

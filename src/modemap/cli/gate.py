@@ -24,6 +24,9 @@ def gate(
     here: Annotated[
         bool, typer.Option("--here", help="Judge models/release as it lies, registered or not.")
     ] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say of every rule what it asks and why it decided.")
+    ] = False,
 ) -> None:
     """Judge a version by every rule; exit with 6 if one stops it.
 
@@ -38,7 +41,7 @@ def gate(
         )
     root = Path.cwd()
     verdict = gate_here(root, accept_change) if here else gate_version(root, version, accept_change)
-    typer.echo(table(verdict))
+    typer.echo(verdict.explain() if explain else table(verdict))
     verdict.require()
     promotion = f"promote it: modemap promote {verdict.version}"
     typer.echo(f"{verdict.name} passed; {'nothing was registered' if here else promotion}")

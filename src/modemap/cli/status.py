@@ -37,6 +37,7 @@ def _text(champion: "Champion") -> str:
         f"champion  {champion.model} version {champion.version}",
         f"digest    {champion.digest}",
         f"since     {champion.since}, promoted by {champion.who}: {champion.why}",
+        f"anchor    {champion.anchor}",
     ]
     lines += [f"          {name} {value:.6g}" for name, value in champion.metrics.items()]
     if champion.alias != champion.version:

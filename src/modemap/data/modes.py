@@ -1,13 +1,15 @@
 """Fit the modes of a file's columns, encode them, and decode them again, in bounded memory."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 
+import pyarrow as pa
+
 from modemap.data.encoded import decoded_schema, encoded_schema, encoding_of, table_of, typed
-from modemap.data.streams import Tables, Watch, open_tables, unwatched, writing
+from modemap.data.parts import keeping_parts
+from modemap.data.streams import Watch, open_tables, unwatched, writing
 from modemap.errors import DataError
-from modemap.estimators.encoding import ModeEncoding
 from modemap.estimators.normalizer import ModeNormalizer
 
 __all__ = ["fit_modes", "inverse_modes", "transform_modes"]
@@ -53,6 +55,8 @@ def transform_modes(
 ) -> int:
     """Encode the columns of ``data`` that ``model`` knows; return the number of rows.
 
+    A run that was killed is gone on with, as is that of :func:`inverse_modes`.
+
     Raises
     ------
     DataError
@@ -64,30 +68,26 @@ def transform_modes(
     _check_suffix(encoded)
     names = [str(name) for name in getattr(normalizer, "feature_names_in_", ())]
     tables = open_tables(data, names).watched(watch, "encoding")
-    encodings = _encodings(normalizer, tables, model, data)
-    first = next(encodings, None)
-    if first is None:
-        raise DataError(data, "must have a row", found="none", hint="name another file")
-    schema, n_rows = encoded_schema(tables.schema, first), 0
-    with writing(encoded, schema, tables.n_rows) as write:
-        for encoding in chain([first], encodings):
-            write(table_of(encoding, schema))
-            n_rows += len(encoding.columns[0].values)
-    return n_rows
 
-
-def _encodings(
-    normalizer: ModeNormalizer, tables: Tables, model: Path, data: Path
-) -> Iterator[ModeEncoding]:
-    first_row = 0
-    for table in tables.batches():
+    def encoded_table(table: pa.Table, first_row: int) -> pa.Table:
         try:
-            yield normalizer.encode(table, first_row=first_row)
+            encoding = normalizer.encode(table, first_row=first_row)
         except ValueError as error:
             hint = "clean the rows, or fit other modes"
             rule = f"must hold rows that {model} encodes"
             raise DataError(data, rule, found=error, hint=hint) from None
-        first_row += len(table)
+        return table_of(encoding, encoded_schema(tables.schema, encoding))
+
+    with keeping_parts(encoded, data, model) as parts:
+        results, n_rows = parts.tables(tables, encoded_table), 0
+        first = next(results, None)
+        if first is None:
+            raise DataError(data, "must have a row", found="none", hint="name another file")
+        with writing(encoded, first.schema, tables.n_rows) as write:
+            for table in chain([first], results):
+                write(table)
+                n_rows += len(table)
+    return n_rows
 
 
 def inverse_modes(
@@ -107,10 +107,18 @@ def inverse_modes(
     tables = open_tables(encoded).watched(watch, "decoding")
     try:
         digest, schema = decoded_schema(tables.schema.with_metadata(tables.remarks))
-        with writing(data, schema, tables.n_rows) as write:
-            for table in tables.batches():
-                encoding = encoding_of(table, digest, schema)
-                write(typed(normalizer.inverse_transform(encoding), encoding, schema))
+
+        def decoded_table(table: pa.Table, first_row: int) -> pa.Table:
+            del first_row
+            encoding = encoding_of(table, digest, schema)
+            return typed(normalizer.inverse_transform(encoding), encoding, schema)
+
+        with (
+            keeping_parts(data, encoded, model) as parts,
+            writing(data, schema, tables.n_rows) as write,
+        ):
+            for table in parts.tables(tables, decoded_table):
+                write(table)
     except DataError:
         raise
     except ValueError as error:

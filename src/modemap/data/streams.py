@@ -7,6 +7,7 @@ two are called x0, x1 and so on.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -44,23 +45,26 @@ class Tables:
         self,
         schema: pa.Schema,
         n_rows: int | None,
-        read: Callable[[], Iterator[pa.Table]],
+        read: Callable[[int], Iterator[pa.Table]],
         remarks: dict[bytes, bytes] | None = None,
     ) -> None:
         self.schema, self.n_rows, self._read = schema, n_rows, read
         self.remarks = remarks or {}
 
-    def batches(self) -> Iterator[pa.Table]:
-        """Yield the tables, at most a million rows each."""
-        yield from self._read()
+    def batches(self, first: int = 0) -> Iterator[pa.Table]:
+        """Yield the tables from number ``first`` on, at most a million rows each."""
+        yield from self._read(first)
 
     def watched(self, watch: Watch, what: str) -> "Tables":
         """Return the same tables, which ``watch`` sees go by, with the number there will be."""
         total = None if self.n_rows is None else -(-self.n_rows // ROWS)
         read = self._read
-        return Tables(
-            self.schema, self.n_rows, lambda: iter(watch(read(), what, total)), self.remarks
-        )
+
+        def watched(first: int) -> Iterator[pa.Table]:
+            left = None if total is None else max(total - first, 0)
+            return iter(watch(read(first), what, left))
+
+        return Tables(self.schema, self.n_rows, watched, self.remarks)
 
 
 def unwatched(tables: Iterable[pa.Table], what: str, total: int | None) -> Iterable[pa.Table]:
@@ -143,9 +147,9 @@ def _parquet(path: Path, columns: Sequence[str]) -> Tables:
     file = pq.ParquetFile(path, memory_map=True)
     schema = _chosen(path, file.schema_arrow, columns)
 
-    def read() -> Iterator[pa.Table]:
+    def read(first: int) -> Iterator[pa.Table]:
         with _told(path):
-            for batch in file.iter_batches(ROWS, columns=schema.names):
+            for batch in islice(file.iter_batches(ROWS, columns=schema.names), first, None):
                 yield pa.Table.from_batches([batch])
 
     return Tables(schema, file.metadata.num_rows, read, file.schema_arrow.metadata)
@@ -158,9 +162,9 @@ def _csv(path: Path, columns: Sequence[str]) -> Tables:
         include_columns=schema.names, column_types={field.name: field.type for field in schema}
     )
 
-    def read() -> Iterator[pa.Table]:
+    def read(first: int) -> Iterator[pa.Table]:
         with _told(path), pc.open_csv(path, convert_options=options) as reader:
-            for batch in reader:
+            for batch in islice(reader, first, None):
                 yield pa.Table.from_batches([batch])
 
     return Tables(schema, None, read)
@@ -175,8 +179,8 @@ def _array(path: Path, array: Any, columns: Sequence[str]) -> Tables:
     schema = _chosen(path, pa.schema(all_fields), columns)
     places = [int(name[1:]) for name in schema.names]
 
-    def read() -> Iterator[pa.Table]:
-        for start in range(0, len(rows), ROWS):
+    def read(first: int) -> Iterator[pa.Table]:
+        for start in range(first * ROWS, len(rows), ROWS):
             part = rows[start : start + ROWS]
             yield pa.table([pa.array(np.array(part[:, j])) for j in places], schema=schema)
 

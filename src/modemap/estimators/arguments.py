@@ -126,21 +126,35 @@ def initial_codebook(
     ValueError
         If ``init`` breaks its rule, or a feature has no value at all.
     """
-    n_units = shape[0] * shape[1]
-    low, high = _ranges(samples)
+    n_units, n_features = shape[0] * shape[1], _checked_columns(samples)
     if not isinstance(init, str):
         codebook: FloatArray = check_array(
             init, dtype=np.float64, order="C", copy=True, input_name="init"
         )
-        if codebook.shape != (n_units, len(low)):
-            raise ValueError(f"init must have shape {(n_units, len(low))}, got {codebook.shape}")
+        if codebook.shape != (n_units, n_features):
+            raise ValueError(f"init must have shape {(n_units, n_features)}, got {codebook.shape}")
         return codebook
     check_choice("init", init, ("pca", "random", "sample"))
     if init == "pca":
         return on_principal_plane(samples, shape, n_threads)
+    low, high = _ranges(samples)
     if init == "random":
         return within_ranges(low, high, n_units, random_state)
     return on_samples(samples, low + (high - low) / 2, n_units, random_state)
+
+
+def _checked_columns(samples: Iterable[Part]) -> int:
+    """Refuse a feature that no sample has; return the number of features."""
+    seen = []
+    for X, _, is_missing in samples:
+        if not is_missing:
+            return int(X.shape[1])
+        seen.append(~np.isnan(X).all(axis=0))
+    is_empty = ~np.any(seen, axis=0)
+    if is_empty.any():
+        column = int(np.flatnonzero(is_empty)[0])
+        raise ValueError(f"X must have a value in each column, got NaN alone in column {column}")
+    return int(is_empty.size)
 
 
 def _ranges(samples: Iterable[Part]) -> tuple[FloatArray, FloatArray]:
@@ -151,7 +165,4 @@ def _ranges(samples: Iterable[Part]) -> tuple[FloatArray, FloatArray]:
         low = least if low is None else np.fmin(low, least)
         high = greatest if high is None else np.fmax(high, greatest)
     assert low is not None and high is not None  # noqa: S101, PT018  (samples have a part)
-    if np.isnan(low).any():
-        column = int(np.flatnonzero(np.isnan(low))[0])
-        raise ValueError(f"X must have a value in each column, got NaN alone in column {column}")
     return low.astype(np.float64), high.astype(np.float64)

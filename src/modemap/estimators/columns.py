@@ -42,7 +42,7 @@ def container_of(
 ) -> Any:
     """Return columns as the container they came in."""
     if container == "array" or names is None:
-        return np.column_stack(arrays)
+        return np.column_stack(arrays) if len(arrays) > 1 else arrays[0][:, np.newaxis]
     named = dict(zip(names, arrays, strict=True))
     if container == "pandas":
         return importlib.import_module("pandas").DataFrame(named)

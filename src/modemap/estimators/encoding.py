@@ -29,8 +29,11 @@ EDGE = 0.99  # encoded values are clipped to this size
 MAX_DECIMALS = 15
 GROUP = 32  # columns are padded to a multiple of it
 CHUNK = 1 << 16  # rows worked on at once
+ROOM = 1 << 12  # rows of a chunk that may be lost before there is made more room for them
+FEW_CUTS = 16
 BELOW_HALF = 0.499  # of the last decimal: what rounding forgives
 N_MODES = 256  # that a uint8 tells apart
+ONE = np.uint8(1)
 
 
 @dataclass(frozen=True)
@@ -148,8 +151,14 @@ class ColumnCoder:
             self._peaks[valid], self._centers[valid], self._halves[valid]
         )
         widths = WIDTH * self.modes.stds
-        self._means, self._widths = _padded(self.modes.means), _padded(widths)
-        self._inverses = _padded(1.0 / widths)
+        self._tables = np.full((3, N_MODES), np.nan)
+        self._tables[:, : self.n_modes] = self.modes.means, widths, 1.0 / widths
+        self._means, self._widths, self._inverses = self._tables
+        cuts, winners, steps = self.cuts, self.winners, np.diff(self.winners)
+        if len(cuts) < FEW_CUTS:  # they are bisected in registers
+            cuts = np.concatenate((cuts, np.full(FEW_CUTS - len(cuts), np.nan)))
+            winners = np.concatenate((winners, np.zeros(FEW_CUTS - len(winners), np.int64)))
+        self._line = (cuts, winners.astype(np.int64), steps.astype(np.int64), int(winners[0]))
         self._scale = 0.0 if decimals is None else 10.0**decimals
         reach = float(widths.max())
         error = reach * 2.0**-25 + 4 * np.spacing(np.abs(self.modes.means).max() + reach)
@@ -187,7 +196,13 @@ class ColumnCoder:
         return ColumnEncoding(values, modes, rows, np.asarray(column[rows]), column.dtype)
 
     def decode(self, encoding: ColumnEncoding, n_threads: int = 1) -> NDArray[Any]:
-        """Return the column, in its own dtype; float64 where an integer column lacks values."""
+        """Return the column, in its own dtype; float64 where an integer column lacks values.
+
+        Raises
+        ------
+        ValueError
+            If a mode is none of the column's.
+        """
         n, dtype = len(encoding.values), encoding.dtype
         is_float = dtype.kind == "f"
         if not is_float and (encoding.modes == MISSING).any():
@@ -196,30 +211,52 @@ class ColumnCoder:
 
         def decoded(part: slice) -> None:
             for rows in _blocks(part):
-                x = self.restored(encoding.values[rows], encoding.modes[rows])
+                values, modes = encoding.values[rows], encoding.modes[rows]
+                self.check_modes(modes)
+                if column.dtype == np.float64:
+                    self.restored(values, modes, column[rows])
+                    continue
                 with np.errstate(invalid="ignore", over="ignore"):  # of rows that are kept
-                    column[rows] = x
+                    column[rows] = self.restored(values, modes)
 
         for _ in map_slices(decoded, chunk_slices(n, min_rows=CHUNK), n_threads):
             pass
         column[encoding.rows] = encoding.kept
         return column
 
-    def restored(self, values: NDArray[Any], modes: NDArray[np.uint8]) -> FloatArray:
-        """Return what encoded values stand for; NaN where missing."""
+    def check_modes(self, modes: NDArray[np.uint8]) -> None:
+        """Refuse modes that are none of the column's.
+
+        Raises
+        ------
+        ValueError
+            With the first of them.
+        """
+        if len(modes) and (modes + ONE).max() > self.n_modes:  # that of a missing value wraps to 0
+            number = modes[(modes >= self.n_modes) & (modes != MISSING)][0]
+            raise ValueError(f"modes must be below {self.n_modes} or {MISSING}, got {number}")
+
+    def restored(
+        self, values: NDArray[Any], modes: NDArray[np.uint8], out: FloatArray | None = None
+    ) -> FloatArray:
+        """Return what encoded values stand for, in ``out`` if given; NaN where missing."""
+        n, whole = len(values), len(values) - len(values) % GROUP
+        x = np.empty(n) if out is None else out
         if not is_compiled():
-            x = values.astype(np.float64) * self._widths[modes] + self._means[modes]
-            return np.rint(x * self._scale) / self._scale if self._scale else np.asarray(x)
+            x[:] = values.astype(np.float64) * self._widths[modes] + self._means[modes]
+            if self._scale:
+                x[:] = np.rint(x * self._scale) / self._scale
+            return x
         from modemap.kernels.columns.coding import decode  # noqa: PLC0415
 
-        n, pad = len(values), -len(values) % GROUP
-        if pad:
-            values = np.concatenate((values, np.zeros(pad, values.dtype)))
-            modes = np.concatenate((modes, np.full(pad, MISSING, np.uint8)))
-        x = np.empty(n + pad)
         values, modes = np.ascontiguousarray(values), np.ascontiguousarray(modes)
-        decode(values, modes, self._means, self._widths, self._scale, x)
-        return x[:n]
+        decode(values[:whole], modes[:whole], self._tables, self._scale, x[:whole])
+        if whole < n:
+            last, end = np.empty(GROUP), slice(whole, n)
+            padded = _padded(values[end], 0), _padded(modes[end], MISSING)
+            decode(*padded, self._tables, self._scale, last)
+            x[end] = last[: n - whole]
+        return x
 
     def _encode_chunk(
         self,
@@ -256,17 +293,20 @@ class ColumnCoder:
         if pad:
             x = np.concatenate((x, np.full(pad, np.nan)))
             out, chosen = np.empty(n + pad, values.dtype), np.empty(n + pad, np.uint8)
-        rows, kept = np.empty(len(x), np.int64), np.empty(len(x))
-        ends = (self._means, self._inverses, self._widths, self._scale, chosen, out, rows, kept)
+        start: tuple[Any, ...]
         if seed is None:
-            steps = np.diff(self.winners).astype(np.int64)
-            found = coding.encode_argmax(x, self.cuts, steps, int(self.winners[0]), *ends)
+            work, start = coding.encode_argmax, self._line
         else:
             table = self._sampling_table()
-            found = coding.encode_sampled(
-                x, first_row, np.uint64(seed), table.start, table.base, table.shift, table.modes,
-                self._peaks, self._centers, self._halves, self._valid, *ends,
+            work, start = coding.encode_sampled, (
+                first_row, np.uint64(seed), table.start, table.base, table.shift, table.modes,
+                self._peaks, self._centers, self._halves, self._valid,
             )  # fmt: skip
+        rows = np.empty(ROOM, np.int64)
+        found = work(x, *start, self._tables, self._scale, chosen, out, rows)
+        if found > ROOM:
+            rows = np.empty(found, np.int64)
+            work(x, *start, self._tables, self._scale, chosen, out, rows)
         if pad:
             values[:], modes[:] = out[:n], chosen[:n]
         lost: IntArray = rows[:found]
@@ -321,6 +361,6 @@ def _blocks(part: slice) -> Iterator[slice]:
         yield slice(start, min(start + CHUNK, part.stop))
 
 
-def _padded(numbers: FloatArray) -> FloatArray:
-    """Return numbers of all modes that a uint8 tells apart, NaN where there is none."""
-    return np.concatenate((numbers, np.full(N_MODES - len(numbers), np.nan)))
+def _padded(rows: NDArray[Any], filling: float) -> NDArray[Any]:
+    """Return rows, and more of ``filling`` up to a whole group."""
+    return np.concatenate((rows, np.full(GROUP - len(rows), filling, rows.dtype)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -259,14 +260,16 @@ class ModeNormalizer(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         self._check_encoding(encoding)
-        parts = []
-        for coder, column in zip(self._coders, encoding.columns, strict=True):
-            part = np.zeros((len(column.values), 1 + coder.n_modes), np.float32)
-            part[:, 0] = column.values
+        n, size = len(encoding.columns[0].values), sum(1 + c.n_modes for c in self._coders)
+        dense, first = np.zeros((n, size), np.float32), 0
+        for j, (coder, column) in enumerate(zip(self._coders, encoding.columns, strict=True)):
+            with _told_of(j):
+                coder.check_modes(column.modes)
+            dense[:, first] = column.values
             rows = np.flatnonzero(column.modes != MISSING)
-            part[rows, 1 + column.modes[rows].astype(np.int64)] = 1.0
-            parts.append(part)
-        return np.hstack(parts)
+            dense.reshape(-1)[rows * size + column.modes[rows] + (first + 1)] = 1.0
+            first += 1 + coder.n_modes
+        return dense
 
     def inverse_transform(self, X: ArrayLike | ModeEncoding) -> Any:
         """Return the rows that a :class:`ModeEncoding`, or what :meth:`transform` made, stands for.
@@ -287,7 +290,8 @@ class ModeNormalizer(TransformerMixin, BaseEstimator):
         inner = n_threads if len(X.columns) == 1 else 1
 
         def decoded(j: int) -> NDArray[Any]:
-            return self._coders[j].decode(X.columns[j], inner)
+            with _told_of(j):
+                return self._coders[j].decode(X.columns[j], inner)
 
         arrays = list(_mapped(decoded, len(X.columns), n_threads))
         return container_of(arrays, X.names, X.container)
@@ -457,13 +461,6 @@ class ModeNormalizer(TransformerMixin, BaseEstimator):
                 f"X must be encoded by this normaliser, digest {self.digest_[:12]}, got "
                 f"{encoding.digest[:12]}"
             )
-        for j, (coder, column) in enumerate(zip(self._coders, encoding.columns, strict=True)):
-            beyond = (column.modes >= coder.n_modes) & (column.modes != MISSING)
-            if beyond.any():
-                number = int(column.modes[beyond][0])
-                raise ValueError(
-                    f"modes of column {j} must be below {coder.n_modes} or {MISSING}, got {number}"
-                )
 
     def _from_dense(self, X: ArrayLike) -> FloatArray:
         dense = check_array(X, dtype=[np.float64, np.float32])
@@ -481,6 +478,15 @@ class ModeNormalizer(TransformerMixin, BaseEstimator):
                 raise ValueError(f"modes in X must be integers >= 0 and below {numbers}")
             rows[:, j] = coder.restored(dense[:, 2 * j], chosen.astype(np.uint8))
         return rows
+
+
+@contextmanager
+def _told_of(column: int) -> Iterator[None]:
+    """Let errors name the column."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"column {column} of X: {error}") from None
 
 
 def _count(sketches: list[ColumnSketch], arrays: list[NDArray[Any]], n_threads: int) -> None:

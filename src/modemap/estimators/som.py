@@ -286,7 +286,7 @@ class SelfOrganizingMap(TransformerMixin, BaseEstimator):
             self.codebook_, _ = trainer.online_epochs(
                 samples, self.codebook_, range(n_before, self.n_iter_), history, random_state
             )
-            counts = trainer.accumulate(samples, self.codebook_).counts
+            counts = trainer.accumulate(samples, self.codebook_, counts_alone=True).counts
             self.unit_counts_ = counts if is_first else self.unit_counts_ + counts
         else:
             self._take_in(trainer, samples, history)

@@ -105,13 +105,16 @@ class Trainer:
     verbose: bool
     n_threads: int
 
-    def accumulate(self, samples: Iterable[Part], codebook: FloatArray) -> UnitSums:
+    def accumulate(
+        self, samples: Iterable[Part], codebook: FloatArray, *, counts_alone: bool = False
+    ) -> UnitSums:
         """Return the sums of all samples by nearest unit."""
         found = None
         for X, weights, is_missing in samples:
             more = sums_by_unit(
-                X, weights, codebook, self.n_threads, self.metric, is_missing=is_missing
-            )
+                X, weights, codebook, self.n_threads, self.metric,
+                is_missing=is_missing, counts_alone=counts_alone,
+            )  # fmt: skip
             found = more if found is None else self.together(found, more)
         assert found is not None  # noqa: S101  (samples have a part)
         return found
@@ -135,7 +138,7 @@ class Trainer:
             return 0.0
         apart, total = 0.0, 0.0
         for X, weights, _ in samples:
-            step = max(1, len(X) // max(MIN_WATCHED, len(X) // WATCHED_SHARE))
+            step = _step(len(X))
             watched, watched_weights = np.ascontiguousarray(X[::step]), weights[::step]
             pair = two_nearest_units(watched, codebook, self.n_threads, self.metric, is_exact=False)
             apart += float(watched_weights @ ~self.grid.are_neighbors(*pair, 8))
@@ -181,7 +184,7 @@ class Trainer:
                 history.tell(self.schedule.n_epochs)
             if early is not None and early.is_over(error):
                 break
-        return codebook, self.accumulate(samples, codebook).counts
+        return codebook, self.accumulate(samples, codebook, counts_alone=True).counts
 
     def _at_once(self, parts: Iterable[Part], epoch: int) -> int:
         """Return how many epochs of few samples are worth one call."""
@@ -213,11 +216,12 @@ class Trainer:
             rates, radii = (np.concatenate(values) for values in zip(*updates, strict=True))
             if (weights != 1).any():
                 rates = 1.0 - (1.0 - rates) ** weights[order]
+            step = 1 if len(epochs) > 1 else _step(n)
             codebook, distances, are_apart = present(
                 X, order, rates, radii, codebook, self.grid, self.neighborhood, self.metric,
-                is_missing=is_missing,
+                is_missing=is_missing, step=step,
             )  # fmt: skip
-            shape = (len(epochs), n)
+            shape = (len(epochs), -1)
             told.append([values.reshape(shape) for values in (distances, are_apart, radii)])
         distances, are_apart, radii = (
             np.concatenate(values, axis=1) for values in zip(*told, strict=True)
@@ -227,6 +231,11 @@ class Trainer:
             error, apart = distances[epoch].mean(), are_apart[epoch].mean()
             history.note(error, apart, radii[epoch, -1], seconds)
         return codebook, float(distances[-1].mean())
+
+
+def _step(n_samples: int) -> int:
+    """Return how far apart the samples are that the topographic error looks at."""
+    return max(1, n_samples // max(MIN_WATCHED, n_samples // WATCHED_SHARE))
 
 
 def _widened(part: UnitSums, n_totals: int) -> UnitSums:

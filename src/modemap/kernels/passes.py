@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modemap.kernels.accumulation import add_scatter
-from modemap.kernels.arrays import FloatArray, IntArray
+from modemap.kernels.arrays import FloatArray, IntArray, read_only
 from modemap.kernels.chunks import MIN_ROWS, chunk_slices, map_chunks, map_slices
 from modemap.kernels.compilation import cache_folder, is_compiled
 from modemap.kernels.maps.grid import NEIGHBORHOODS, Grid
@@ -63,7 +63,7 @@ def nearest_units(
     X: FloatArray, codebook: FloatArray, n_threads: int = 1, metric: str = "euclidean"
 ) -> tuple[IntArray, FloatArray]:
     """Return each sample's nearest unit and its distance, both (n_samples,), as float64 says it."""
-    engine = _engine()
+    engine, X = _engine(), read_only(X)
     panels = packed(codebook, metric, engine.PANEL, has_missing=has_missing(X))
     units, distances = np.empty(len(X), dtype=np.int64), np.empty(len(X))
 
@@ -88,8 +88,10 @@ def two_nearest_units(
     ``is_exact=False`` searches in float32, some times faster: two units that are equally far but
     for rounding may change places.
     """
-    engine = _engine()
-    panels = packed(codebook, metric, engine.PANEL, has_missing=has_missing(X))
+    engine, X = _engine(), read_only(X)
+    panels = packed(
+        codebook, metric, engine.PANEL, has_missing=has_missing(X), is_training=not is_exact
+    )
     units = np.empty((len(X), 2), dtype=np.int64)
 
     def work(rows: slice) -> None:
@@ -107,7 +109,7 @@ def unit_distances(
     X: FloatArray, codebook: FloatArray, n_threads: int = 1, metric: str = "euclidean"
 ) -> FloatArray:
     """Return the distance of every sample to every unit, (n_samples, n_units)."""
-    engine = _engine()
+    engine, X = _engine(), read_only(X)
     features = np.ascontiguousarray(codebook.T)
     distances = np.empty((len(X), len(codebook)))
 
@@ -127,19 +129,22 @@ def sums_by_unit(
     metric: str = "euclidean",
     *,
     is_missing: bool = False,
+    counts_alone: bool = False,
 ) -> UnitSums:
     """Return the weighted samples and weights added up by nearest unit, in one pass.
 
     ``is_missing`` says whether ``X`` may hold NaN. Units are searched in float32.
+    ``counts_alone`` leaves sums without rows, and distances out.
     """
-    engine = _engine()
+    engine, X = _engine(), read_only(X)
     panels = packed(codebook, metric, engine.PANEL, has_missing=is_missing, is_training=True)
     n_units, n_features = codebook.shape
 
     n_totals = n_features if is_missing else 1
 
     def work(rows: slice) -> UnitSums:
-        sums, counts = np.zeros((n_units, n_features + n_totals)), np.zeros(n_units)
+        counts, n_summed = np.zeros(n_units), 0 if counts_alone else n_units
+        sums = np.zeros((n_summed, n_features + n_totals))
         distance = engine.add_nearest(X[rows], weights[rows], panels, sums, counts)
         return UnitSums(sums, counts, distance, n_totals)
 
@@ -181,6 +186,7 @@ def present(
     metric: str = "euclidean",
     *,
     is_missing: bool = False,
+    step: int = 1,
 ) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
     """Present samples one by one; return the codebook then, and how well they were met.
 
@@ -196,16 +202,19 @@ def present(
         The map.
     is_missing : bool
         Whether ``X`` may hold NaN.
+    step : int
+        Every so many updates the second nearest unit is looked for.
 
     Returns
     -------
     codebook : ndarray of shape (n_units, n_features)
     distances : ndarray of shape (n_updates,)
         Distances to the nearest units, as the samples were presented.
-    are_apart : ndarray of bool, shape (n_updates,)
+    are_apart : ndarray of bool, shape (about n_updates / step,)
         Whether the second nearest unit was no neighbour of the nearest.
     """
     engine, kind = _engine(), NEIGHBORHOODS.index(neighborhood)
+    X = read_only(X)
     told = np.empty(len(order)), np.empty(len(order), dtype=np.bool_)
     if metric != "euclidean" or neighborhood == "mexican_hat" or is_missing:
         features = codebook.T.copy(order="C")  # never the caller's own
@@ -216,11 +225,13 @@ def present(
         engine.train_any(
             X, order, rates, radii, grid.lattice, kind, number, bounds, features, *told
         )
-        return np.ascontiguousarray(features.T), *told
+        return np.ascontiguousarray(features.T), told[0], told[1][::step]
     origin, scale, panels = _online_panels(X, codebook, engine.ONLINE_PANEL)
-    engine.train_complete(X, order, rates, radii, grid.lattice, kind, origin, scale, panels, *told)
+    engine.train_complete(
+        X, order, rates, radii, grid.lattice, kind, origin, scale, panels, step, *told
+    )
     units = panels.transpose(0, 2, 1).reshape(-1, X.shape[1])[: len(codebook)]
-    return units / scale + origin, *told
+    return units / scale + origin, told[0], told[1][::step]
 
 
 def _online_panels(

@@ -20,6 +20,7 @@ __all__ = [
     "BYTE",
     "DOUBLE",
     "DOUBLE_LANES",
+    "HELD",
     "INDEX",
     "INTEGER",
     "LANES",
@@ -33,6 +34,7 @@ __all__ = [
     "doubles",
     "fma",
     "gather",
+    "held",
     "index",
     "indices",
     "integers",
@@ -41,13 +43,16 @@ __all__ = [
     "maximum",
     "minimum",
     "numbered",
+    "picked",
     "pointers",
+    "prefetch",
     "reals",
     "reals8",
     "rounded",
     "splat",
     "store",
     "total",
+    "transposed",
     "where_less",
 ]
 
@@ -64,6 +69,8 @@ FEATURES = _features()
 LANES = 16 if "avx512f" in FEATURES else 8 if "avx" in FEATURES else 4
 DOUBLE_LANES = 8  # everywhere, so that a byte is the mask of a register
 CAN_FUSE = bool(FEATURES & {"fma", "neon", "asimd"})  # all of ARM's vector units can
+HELD = 2 * DOUBLE_LANES  # float64 elements of a table that two registers hold
+CAN_PICK = "avx512f" in FEATURES  # any of those elements for each lane, in one instruction
 REAL, DOUBLE = ir.FloatType(), ir.DoubleType()
 BYTE, INTEGER, INDEX = ir.IntType(8), ir.IntType(32), ir.IntType(64)
 reals, integers = ir.VectorType(REAL, LANES), ir.VectorType(INTEGER, LANES)
@@ -128,6 +135,26 @@ def gather(builder: Any, pointer: Any, places: Any) -> Any:
     name = f"llvm.masked.gather.v{DOUBLE_LANES}f64.v{DOUBLE_LANES}p0"
     align, nothing = ir.Constant(INTEGER, 8), ir.Constant(doubles, ir.Undefined)
     return _called(builder, name, doubles, where, align, everywhere, nothing)
+
+
+def held(builder: Any, pointer: Any) -> tuple[Any, Any, Any]:
+    """Return a table of HELD float64 elements, read once, for :func:`picked`."""
+    low, high = (load(builder, pointer, start, vector=doubles) for start in (0, DOUBLE_LANES))
+    return pointer, low, high
+
+
+def picked(builder: Any, table: tuple[Any, Any, Any], places: Any) -> Any:
+    """Return the elements of a held table at these places, below HELD, one for each lane."""
+    pointer, low, high = table
+    if not CAN_PICK:
+        return gather(builder, pointer, places)
+    return _called(builder, "llvm.x86.avx512.vpermi2var.pd.512", doubles, low, places, high)
+
+
+def prefetch(builder: Any, pointer: Any) -> None:
+    """Ask for the cache line at ``pointer``, which changes nothing but the time a load takes."""
+    read, close, is_data = (ir.Constant(INTEGER, value) for value in (0, 3, 1))
+    _called(builder, "llvm.prefetch.p0", ir.VoidType(), pointer, read, close, is_data)
 
 
 def allocated(builder: Any, start: Any) -> Any:
@@ -278,6 +305,25 @@ def total(builder: Any, x: Any) -> Any:
         x = builder.fadd(x, moved)
         half //= 2
     return builder.extract_element(x, ir.Constant(INTEGER, 0))
+
+
+def transposed(builder: Any, rows: list[Any]) -> list[Any]:
+    """Return the columns of as many registers as each has lanes."""
+    half = 1
+    while half < len(rows):  # squares of twice the size change their off-diagonal halves
+        pairs = [(k, k + half) for k in range(len(rows)) if not k & half]
+        lanes = range(len(rows))
+        lower = [k if not k & half else len(rows) + k - half for k in lanes]
+        upper = [k + half if not k & half else len(rows) + k for k in lanes]
+        for low, high in pairs:
+            rows[low], rows[high] = (
+                builder.shuffle_vector(
+                    rows[low], rows[high], ir.Constant(ir.VectorType(INTEGER, len(lanes)), mask)
+                )
+                for mask in (lower, upper)
+            )
+        half *= 2
+    return rows
 
 
 def data(

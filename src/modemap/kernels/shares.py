@@ -13,7 +13,7 @@ from numba.extending import intrinsic
 from modemap.kernels import registers as r
 from modemap.kernels.compilation import jit
 
-__all__ = ["BLOCK", "each_group", "logarithm", "shares", "sorted_shares"]
+__all__ = ["BLOCK", "FAR", "each_group", "exponential", "logarithm", "shares", "sorted_shares"]
 
 BLOCK = 256  # rows that stay in the first-level cache; those beyond the data weigh nothing
 FAR = -46.0  # shares below e^-46 of the largest are left out

@@ -68,17 +68,17 @@ def _warm_columns() -> None:
     Counter(counter.settle()).add(np.array([np.pi, 0.5]))  # by their bits
     one, zero = np.ones(1), np.zeros(1)
     moments(one, one, zero, zero, one)
-    x, modes, ends = np.ones(coding.GROUP), np.empty(coding.GROUP, np.uint8), np.ones(256)
-    rows, kept = np.empty(len(x), np.int64), np.empty(len(x))
+    x, modes, tables = np.ones(coding.GROUP), np.empty(coding.GROUP, np.uint8), np.ones((3, 256))
+    rows, whole = np.empty(len(x), np.int64), np.zeros(1, np.int64)
     valid = np.ones(1, np.bool_)
     table = sampling_table(0.0, 1.0, zero, zero, one, valid)
     place = (table.start, table.base, table.shift, table.modes)
     for precision in (np.float32, np.float64):
         values = np.empty(len(x), precision)
-        last = (ends, ends, ends, 1.0, modes, values, rows, kept)
-        coding.encode_argmax(x, zero, np.zeros(1, np.int64), 0, *last)
+        last = (tables, 1.0, modes, values, rows)
+        coding.encode_argmax(x, zero, whole, whole, 0, *last)
         coding.encode_sampled(x, 0, np.uint64(0), *place, zero, zero, one, valid, *last)
-        coding.decode(values, modes, ends, ends, 1.0, np.empty(len(x)))
+        coding.decode(values, modes, tables, 1.0, np.empty(len(x)))
 
 
 def _warm_mixtures() -> None:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from modemap.lifecycle.history import Head
 from modemap.release import release_digest, verify_release
+from modemap.tracking.lineage import DIRTY, UNKNOWN, read_lineage
 from modemap.tracking.registry import Registry, Version
 
 __all__ = [
@@ -38,6 +39,10 @@ class Candidate(Protocol):
     def digest(self) -> str:
         """The digest it claims to have."""
 
+    @property
+    def dirty(self) -> str:
+        """Whether the tree it was made in differed from its commit: true, false or unknown."""
+
     def release(self, folder: Path) -> Path:
         """Copy the release below ``folder`` and verify every byte of the copy."""
 
@@ -57,6 +62,11 @@ class RegisteredCandidate:
         """The digest it was registered with."""
         return self.version.digest
 
+    @property
+    def dirty(self) -> str:
+        """What was known at its registration."""
+        return self.version.tags.get(DIRTY, UNKNOWN)
+
     def release(self, folder: Path) -> Path:
         """Download the release."""
         return self.registry.download(self.version, folder)
@@ -72,6 +82,7 @@ class LocalCandidate:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.digest = release_digest(root / RELEASE)
+        self.dirty = read_lineage(root).dirty
 
     def release(self, folder: Path) -> Path:
         """Copy the release, as it will be copied when it is registered."""

@@ -1,13 +1,10 @@
 """What the gate judges by: read from the candidate's papers, measured on verified copies."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from modemap.data.matrix import read_matrix
 from modemap.errors import ModemapError, RegistryError
 from modemap.files import read_json
 from modemap.lifecycle.candidate import (
@@ -18,9 +15,10 @@ from modemap.lifecycle.candidate import (
     Promoted,
 )
 from modemap.lifecycle.clean_load import load_cleanly
-from modemap.lifecycle.rules import Comparison, Evidence, Measured
+from modemap.lifecycle.measure import compare, measure_groups
+from modemap.lifecycle.rules import Comparison, Evidence, Group
 from modemap.params import GateParams
-from modemap.release import Release, load_release
+from modemap.release import load_release
 
 __all__ = ["collect_evidence"]
 
@@ -30,32 +28,40 @@ def collect_evidence(
     champion: Promoted | None,
     *,
     rows: Path,
+    withdrawn: Mapping[str, str],
     accept_change: str | None,
     params: GateParams,
     folder: Path,
-) -> tuple[Evidence, dict[str, float]]:
-    """Return the evidence about ``candidate`` and what loading it cost.
+) -> Evidence:
+    """Return the evidence about ``candidate``.
 
-    On ``rows`` it is measured beside the champion; ``folder`` is for copies. What cannot be read is
+    On ``rows`` it is measured beside the champion; ``withdrawn`` says of digests that were rolled
+    back from why; ``folder`` is for copies. What cannot be read is
     None or told in words: it is for the rules to refuse.
     """
     papers = _read_papers(candidate, folder / "papers")
     manifest = papers.get(RAW_MANIFEST)
+    ours = _copy(candidate, folder / "candidate")
+    theirs = _copy(champion, folder / "champion") if champion else None
     with ThreadPoolExecutor(1) as beside:  # another process loads while this one measures
-        loading = beside.submit(_load, candidate, folder / "loaded")
-        comparison = _compare(candidate, champion, rows, folder)
-        failure, costs = loading.result()
-    evidence = Evidence(
+        trying = beside.submit(_try, candidate, ours, champion, theirs)
+        comparison = _compare(candidate, ours, champion, theirs, rows)
+        groups = _measure_groups(rows, params.sensitive_columns, ours)
+        failure, trial = trying.result()
+    return Evidence(
         digest=candidate.digest,
         evaluation=papers.get(EVALUATION),
         validation=papers.get(VALIDATION),
         batches=_digests(manifest) if manifest else None,
+        withdrawn=withdrawn.get(candidate.digest),
+        dirty=candidate.dirty,
         load_failure=failure,
+        trial=trial,
         comparison=comparison,
         accept_change=accept_change,
         params=params,
+        groups=groups,
     )
-    return evidence, costs
 
 
 def _read_papers(candidate: Candidate, folder: Path) -> dict[str, Any]:
@@ -79,45 +85,60 @@ def _digests(manifest: Mapping[str, Any]) -> list[str] | None:
     return [str(batch.get("digest")) for batch in batches if isinstance(batch, dict)]
 
 
-def _load(candidate: Candidate, folder: Path) -> tuple[str | None, dict[str, float]]:
-    """Return why the candidate does not load in a clean process, or None and what it took."""
+def _copy(release: Candidate | Promoted, folder: Path) -> Path | str:
+    """Return a verified copy of a release, or in words why there is none."""
     try:
-        release = candidate.release(_made(folder))
-        report = load_cleanly(release, candidate.digest)
+        return release.release(_made(folder))
+    except (ModemapError, OSError) as error:
+        return _one_line(error)
+
+
+def _try(
+    candidate: Candidate, ours: Path | str, champion: Promoted | None, theirs: Path | str | None
+) -> tuple[str | None, dict[str, Any]]:
+    """Return why the candidate does not load in a clean process, and what was measured there."""
+    if isinstance(ours, str):
+        return ours, {}
+    beside = (theirs, champion.digest) if champion and isinstance(theirs, Path) else None
+    try:
+        trial = load_cleanly(ours, candidate.digest, beside)
     except (ModemapError, OSError) as error:
         return _one_line(error), {}
-    return None, {name: float(cost) for name, cost in report.items() if name != "digest"}
+    return None, {"champion": {"failure": theirs}} | trial if isinstance(theirs, str) else trial
 
 
 def _compare(
-    candidate: Candidate, champion: Promoted | None, rows: Path, folder: Path
+    candidate: Candidate,
+    ours: Path | str,
+    champion: Promoted | None,
+    theirs: Path | str | None,
+    rows: Path,
 ) -> Comparison | str | None:
     """Measure candidate and champion on the test rows; return in words why that failed."""
-    if champion is None:
+    if champion is None or theirs is None:
         return None
+    for copy in (ours, theirs):
+        if isinstance(copy, str):
+            return f"candidate and champion could not be measured: {copy}"
     try:
-        ours = load_release(candidate.release(_made(folder / "ours")), candidate.digest)
-        theirs = load_release(champion.release(_made(folder / "champion")), champion.digest)
-        measured = _measure(rows, ours)
-        if theirs.digest == ours.digest:
-            other = measured
-        elif theirs.columns == ours.columns:
-            other = _measure(rows, theirs)
-        else:  # the rows need not have the champion's columns; a NaN passes no rule
-            other = Measured(theirs.columns, len(theirs.som.codebook_), np.nan, np.nan)
-        return Comparison(champion.number, measured, other)
+        releases = (
+            load_release(Path(ours), candidate.digest),
+            load_release(Path(theirs), champion.digest),
+        )
+        return compare(champion.number, *releases, rows)
     except (ModemapError, OSError, LookupError, ValueError) as error:
         return f"candidate and champion could not be measured: {_one_line(error)}"
 
 
-def _measure(path: Path, release: Release) -> Measured:
-    rows = read_matrix(path, release.columns)
-    return Measured(
-        columns=release.columns,
-        n_units=len(release.som.codebook_),
-        quantization_error=release.quantization_error(rows),
-        log_likelihood=float(np.mean(release.score(rows).log_likelihood)),
-    )
+def _measure_groups(rows: Path, columns: Sequence[str], ours: Path | str) -> Sequence[Group] | str:
+    if not columns:
+        return ()
+    if isinstance(ours, str):
+        return ours
+    try:
+        return measure_groups(load_release(ours), rows, columns)
+    except (ModemapError, OSError, LookupError, ValueError) as error:
+        return f"the groups could not be measured: {_one_line(error)}"
 
 
 def _made(folder: Path) -> Path:

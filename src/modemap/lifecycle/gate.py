@@ -2,7 +2,7 @@
 
 import math
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from modemap.lifecycle.candidate import (
     RegisteredCandidate,
 )
 from modemap.lifecycle.evidence import collect_evidence
-from modemap.lifecycle.history import History
+from modemap.lifecycle.history import History, withdrawn
 from modemap.lifecycle.lock import check_lock
 from modemap.lifecycle.rules import NOT_CHECKABLE, RULES, Evidence, Result, Rule
 from modemap.params import load_params
@@ -73,6 +73,19 @@ class Verdict:
                 hint="mend what the rules name and run again; the champion stays as it is",
             )
 
+    def explain(self) -> str:
+        """Return what every rule asks, what it found, and why it decided so."""
+        asks = {rule.name: rule.asks for rule in RULES}
+        blocks = [
+            f"{result.rule}: {result.outcome}\n"
+            f"  asks   {asks[result.rule]}\n"
+            f"  value  {_plain(result.value)}\n"
+            f"  bound  {_plain(result.bound)}\n"
+            f"  why    {result.why}"
+            for result in self.results
+        ]
+        return "\n".join(blocks)
+
     def record(self) -> dict[str, Any]:
         """Return the verdict as JSON can say it."""
         return asdict(self) | {
@@ -82,6 +95,14 @@ class Verdict:
                 for result in self.results
             ],
         }
+
+
+@dataclass(frozen=True)
+class Rival:
+    """What the history says when a release is judged."""
+
+    champion: Promoted | None
+    withdrawn: Mapping[str, str]  # digests that were rolled back from, and why
 
 
 def judge(evidence: Evidence, rules: Sequence[Rule] = RULES) -> tuple[Result, ...]:
@@ -114,12 +135,12 @@ def gate(root: Path, number: int | None = None, accept_change: str | None = None
     project = load_params(root / "params.yaml").project
     registry = Registry(open_store(root, project))
     version = registry.get(number)
-    head = History(registry).head()
+    history = History(registry)
+    head = history.head()
     candidate = RegisteredCandidate(registry, version)
-    verdict, costs = _judge_release(
-        root, candidate, Promoted.of(registry, head), accept_change, version.number
-    )
-    registry.log_metrics(version.run_id, {f"release.{name}": cost for name, cost in costs.items()})
+    rival = Rival(Promoted.of(registry, head), withdrawn(history.walk()))
+    verdict, evidence = _judge_release(root, candidate, rival, accept_change, version.number)
+    registry.log_metrics(version.run_id, {"release": evidence.trial, "gate": _margins(verdict)})
     registry.record_verdict(version, verdict.record(), head.number)
     return verdict
 
@@ -136,11 +157,12 @@ def gate_here(root: Path, accept_change: str | None = None) -> Verdict:
     """
     verify_release(root / RELEASE)
     check_lock(root)
-    champion = None
+    rival = Rival(None, {})
     if store_exists(root):
         registry = Registry(open_store(root, load_params(root / "params.yaml").project))
-        champion = Promoted.of(registry, History(registry).head())
-    verdict, _costs = _judge_release(root, LocalCandidate(root), champion, accept_change, None)
+        history = History(registry)
+        rival = Rival(Promoted.of(registry, history.head()), withdrawn(history.walk()))
+    verdict, _ = _judge_release(root, LocalCandidate(root), rival, accept_change, None)
     return verdict
 
 
@@ -156,24 +178,30 @@ def last_verdict(root: Path, digest: str) -> dict[str, Any] | None:
 def _judge_release(
     root: Path,
     candidate: Candidate,
-    champion: Promoted | None,
+    rival: Rival,
     accept_change: str | None,
     number: int | None,
-) -> tuple[Verdict, dict[str, float]]:
-    """Return the verdict, also written to ``reports``, and what loading the release cost."""
+) -> tuple[Verdict, Evidence]:
+    """Return the verdict, also written to ``reports``, and what it rests on."""
     with tempfile.TemporaryDirectory(prefix="modemap-gate-") as folder:
-        evidence, costs = collect_evidence(
+        evidence = collect_evidence(
             candidate,
-            champion,
+            rival.champion,
             rows=root / TEST_ROWS,
+            withdrawn=rival.withdrawn,
             accept_change=accept_change,
             params=load_params(root / "params.yaml").gate,
             folder=Path(folder),
         )
-    compared = champion.number if champion else None
+    compared = rival.champion.number if rival.champion else None
     verdict = Verdict(number, candidate.digest, compared, accept_change, judge(evidence))
     write_json(root / VERDICT, verdict.record())
-    return verdict, costs
+    return verdict, evidence
+
+
+def _margins(verdict: Verdict) -> dict[str, float]:
+    """Return the numbers that were compared with a bound, for MLflow's pages."""
+    return {r.rule: r.value for r in verdict.results if isinstance(r.value, float)}
 
 
 def _judged(rule: Rule, evidence: Evidence) -> Result:

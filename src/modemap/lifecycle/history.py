@@ -7,18 +7,25 @@ follows, so a changed or removed entry is noticed. MLflow's alias is written aft
 healed by the next call; nothing ever follows it.
 """
 
+import getpass
 import hashlib
+import json
+import socket
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import NoReturn
 
 from modemap.errors import RegistryError
 from modemap.files import canonical_json
+from modemap.params import load_params
 from modemap.tracking.entries import Entries
-from modemap.tracking.registry import Registry
+from modemap.tracking.registry import Registry, Version
+from modemap.tracking.store import open_store, store_exists
 
-__all__ = ["Head", "History"]
+__all__ = ["PROMOTION", "ROLLBACK", "Entry", "Head", "History", "describe", "history", "withdrawn"]
 
 FIELDS = (
     "id",
@@ -32,6 +39,21 @@ FIELDS = (
     "why",
     "prev_digest",
 )
+ORIGINS = {  # what an entry also says of the release it promotes, and the version's tag it is from
+    "commit": "modemap.commit",
+    "data": "modemap.dvc.data/prepared",
+    "flow_run": "modemap.flow_run",
+    "params": "modemap.params_digest",
+    "release": "modemap.dvc.models/release",
+}
+NUMBERS = ("expected", "from", "to")
+LINKED = (
+    *FIELDS,
+    "approval",
+    "kind",
+    "made_from",
+)  # covered by the digest that the next entry repeats
+PROMOTION, ROLLBACK = "promotion", "rollback"
 HEALING_ATTEMPTS = 5
 
 
@@ -50,6 +72,81 @@ class Head:
         return int(self.entry["to"]) if self.number else None
 
 
+@dataclass(frozen=True)
+class Entry:
+    """One entry as it stands in the history."""
+
+    number: int
+    is_valid: bool  # a refused one lost a race or was written by another hand
+    tags: Mapping[str, str]
+    link: str  # digest of a valid entry: kept elsewhere, it anchors all entries up to this one
+
+    @property
+    def kind(self) -> str:
+        """Whether it promotes or rolls back."""
+        return self.tags.get("kind", PROMOTION)
+
+    @property
+    def made_from(self) -> dict[str, str]:
+        """Digests of what the release was made from, its commit and its flow run."""
+        try:
+            return dict(json.loads(self.tags.get("made_from", "{}")))
+        except (TypeError, ValueError):
+            return {}  # another hand's
+
+
+def describe(version: Version, *, kind: str, verdict: str, why: str) -> dict[str, str]:
+    """Return what a new entry says: which release, from what, by whom, when and why."""
+    origins = {name: version.tags[tag] for name, tag in ORIGINS.items() if tag in version.tags}
+    return {
+        "kind": kind,
+        "made_from": json.dumps(origins, sort_keys=True),  # one tag: folding reads every one
+        "to": str(version.number),
+        "digest": version.digest,
+        "verdict": verdict,
+        "who": f"{getpass.getuser()}@{socket.gethostname()}",
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        "why": why,
+    }
+
+
+def history(root: Path, at: datetime | None = None) -> list[Entry]:
+    """Return the entries of the project in ``root``, up to the time ``at`` by their own clocks.
+
+    Raises
+    ------
+    RegistryError
+        If the store cannot be read or the entries were changed by another hand.
+    """
+    params = load_params(root / "params.yaml")
+    if not store_exists(root):
+        return []
+    entries = list(History(Registry(open_store(root, params.project))).walk())
+    if at is None:
+        return entries
+    return [entry for entry in entries if _is_until(entry, at)]
+
+
+def withdrawn(entries: Iterable[Entry]) -> dict[str, str]:
+    """Return the digests that were rolled back from and not brought back since, each with why."""
+    reasons: dict[str, str] = {}
+    digest = ""
+    for entry in entries:
+        if entry.is_valid:
+            if entry.kind == ROLLBACK:
+                reasons[digest] = f"entry {entry.number}: {entry.tags['why']}"
+            digest = entry.tags["digest"]
+            reasons.pop(digest, None)
+    return reasons
+
+
+def _is_until(entry: Entry, at: datetime) -> bool:
+    try:
+        return datetime.fromisoformat(entry.tags.get("when", "")) <= at
+    except (TypeError, ValueError):  # another hand's entry says no time, or none of a zone
+        return False
+
+
 def step(head: Head, number: int, tags: Mapping[str, str]) -> Head:
     """Fold one entry into ``head``; an unchanged ``head.number`` means that it is refused.
 
@@ -61,7 +158,7 @@ def step(head: Head, number: int, tags: Mapping[str, str]) -> Head:
     if number != head.seen + 1:
         _tampered(head.seen + 1, f"the next entry is {number}")
     refused = Head(head.number, head.link, number, head.entry)
-    if any(name not in tags for name in FIELDS) or not tags["expected"].isdecimal():
+    if any(name not in tags for name in FIELDS) or not all(map(_is_number, map(tags.get, NUMBERS))):
         return refused  # another hand's: entries appear whole, so never half of ours
     expected = int(tags["expected"])
     if expected < head.number or expected >= number:
@@ -99,6 +196,20 @@ class History:
             self._known = step(self._known, number, tags)
         return self._known
 
+    def walk(self) -> Iterator[Entry]:
+        """Yield every entry, valid or refused, in order.
+
+        Raises
+        ------
+        RegistryError
+            If the entries were changed by another hand.
+        """
+        head = Head()
+        for number, tags in self.entries.after():
+            head = step(head, number, tags)
+            is_valid = head.number == number
+            yield Entry(number, is_valid, tags, head.link if is_valid else "")
+
     def promote(self, seen: Head, tags: Mapping[str, str], key: str = "") -> Head:
         """Append an entry on top of ``seen`` and return the new head.
 
@@ -107,7 +218,7 @@ class History:
         seen : Head
             The head that the decision was based on.
         tags : mapping
-            ``to``, ``digest``, ``verdict``, ``who``, ``when`` and ``why``.
+            What :func:`describe` returns.
         key : str, default=""
             Repeating a call with the same key promotes once.
 
@@ -157,8 +268,13 @@ class History:
         return head
 
 
+def _is_number(text: str | None) -> bool:
+    return text is not None and text.isascii() and text.isdecimal()
+
+
 def _link(number: int, tags: Mapping[str, str]) -> str:
-    body = {name: tags[name] for name in FIELDS} | {"number": number}
+    body: dict[str, str | int] = {name: tags[name] for name in LINKED if name in tags}
+    body["number"] = number
     return hashlib.sha256(canonical_json(body)).hexdigest()
 
 

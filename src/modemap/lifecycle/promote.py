@@ -1,14 +1,12 @@
 """Promotion: a version that the gate has passed becomes the champion."""
 
-import getpass
-import socket
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
 from modemap.errors import GateRefusedError, RegistryError
-from modemap.lifecycle.history import Head, History
+from modemap.lifecycle.approve import require_approval
+from modemap.lifecycle.history import PROMOTION, Head, History, describe
 from modemap.params import load_params
 from modemap.tracking.registry import Registry, Version
 from modemap.tracking.store import open_store
@@ -31,11 +29,13 @@ def promote(root: Path, number: int | None = None, why: str = "the gate passed i
     Raises
     ------
     GateRefusedError
-        If the gate has not passed this very version against the present champion.
+        If the gate has not passed this very version against the present champion, or nobody has
+        approved that where params ask for it.
     RegistryError
         If another promotion came first, or the registry contradicts itself.
     """
-    registry = Registry(open_store(root, load_params(root / "params.yaml").project))
+    params = load_params(root / "params.yaml")
+    registry = Registry(open_store(root, params.project))
     history = History(registry)
     version = registry.get(number)
     head = history.head()
@@ -45,14 +45,10 @@ def promote(root: Path, number: int | None = None, why: str = "the gate passed i
         return Promotion(version.number, version.digest, changed=False)
     verdict = _passed_verdict(version, head)
     accepted = verdict.get("accepted_change")
-    entry = {
-        "to": str(version.number),
-        "digest": version.digest,
-        "verdict": verdict["sha256"],
-        "who": f"{getpass.getuser()}@{socket.gethostname()}",
-        "when": datetime.now(UTC).isoformat(timespec="seconds"),
-        "why": f"{why}; accepted change: {accepted}" if accepted else why,
-    }
+    why = f"{why}; accepted change: {accepted}" if accepted else why
+    entry = describe(version, kind=PROMOTION, verdict=verdict["sha256"], why=why)
+    if params.approval.required:
+        entry["approval"] = str(require_approval(root, version, verdict, params.approval))
     history.promote(head, entry)
     return Promotion(version.number, version.digest, changed=True)
 

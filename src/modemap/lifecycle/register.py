@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from modemap.errors import ReleaseError
-from modemap.files import canonical_json, read_json
+from modemap.files import canonical_json, read_json, sha256_file
+from modemap.lifecycle.approve import REQUESTED_BY
 from modemap.lifecycle.candidate import EVALUATION, PAPERS, RELEASE, REPORTS
 from modemap.lifecycle.lock import check_lock
 from modemap.params import load_params
 from modemap.release import release_digest, verify_release
-from modemap.tracking.lineage import read_lineage
+from modemap.tracking.lineage import FILE_TAG, LINEAGE_FILES, read_lineage, requester
 from modemap.tracking.registry import Registry, Version
 from modemap.tracking.runs import TrainingRun, ensure_run
 from modemap.tracking.store import Store, open_store
@@ -56,6 +57,12 @@ def register(root: Path, flow_run: str | None = None) -> Version:
     runs = {stage: _ensure_training(store, stage, release, manifest) for stage in TRAINED}
     shaping = hashlib.sha256(canonical_json(manifest["params"])).hexdigest()
     tags = read_lineage(root).tags() | {"modemap.params_digest": shaping}
+    tags |= {
+        f"{FILE_TAG}{name}": sha256_file(root / name)
+        for name in LINEAGE_FILES
+        if (root / name).is_file()
+    }
+    tags[REQUESTED_BY] = requester(root)
     if flow_run:
         tags["modemap.flow_run"] = flow_run
     tags |= {f"modemap.run.{stage}": run_id for stage, run_id in runs.items()}

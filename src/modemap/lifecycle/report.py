@@ -9,10 +9,15 @@ from modemap.reporting.next_steps import NEXT_STEPS
 from modemap.reporting.page import render_data_docs, render_report
 from modemap.reporting.story import Stopped
 
-__all__ = ["DATA_DOCS", "REPORT", "write_report"]
+__all__ = ["DATA_DOCS", "REPORT", "prepare_to_write", "write_report"]
 
 REPORT = Path("reports", "index.html")
 DATA_DOCS = Path("reports", "data_docs")
+
+
+def prepare_to_write() -> None:
+    """Import what tells of models, which takes a second: for a thread with time to spare."""
+    from modemap.lifecycle import portrait  # noqa: F401, PLC0415
 
 
 def write_report(root: Path, stopped: Stopped | None = None) -> Path:

@@ -24,6 +24,7 @@ class Champion:
     since: str  # when it was promoted, UTC
     who: str
     why: str
+    anchor: str  # NUMBER:LINK of the entry, which `modemap verify --anchor` asks for
     alias: int | None  # version that MLflow's pages call champion: the same unless someone moved it
 
 
@@ -57,5 +58,6 @@ def status(root: Path) -> Champion | None:
         since=entry["when"],
         who=entry["who"],
         why=entry["why"],
+        anchor=f"{head.number}:{head.link}",
         alias=registry.alias(),
     )

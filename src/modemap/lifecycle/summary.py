@@ -41,6 +41,7 @@ def summary(root: Path) -> dict[str, Any]:
             "digest": champion.digest,
             "metrics": champion.metrics,
             "since": champion.since,
+            "anchor": champion.anchor,
         },
         "failures": failures,
         "verdict": candidate and last_verdict(root, candidate["digest"]),

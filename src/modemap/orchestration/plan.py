@@ -1,14 +1,13 @@
 """What DVC would do now: the graph of dvc.yaml and the stages that are out of date."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from modemap.errors import StageError
 from modemap.orchestration.environment import tool_environment
+from modemap.orchestration.standby import standby
 
 __all__ = ["LockConflictError", "Plan", "lock_conflict", "read_plan"]
 
@@ -62,16 +61,11 @@ def read_plan(root: Path) -> Plan:
     StageError
         If DVC cannot read dvc.yaml.
     """
-    answer = subprocess.run(
-        [sys.executable, "-m", "modemap.orchestration.plan"],
-        cwd=root,
-        env=tool_environment(root),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = ["modemap.orchestration.plan"]
+    answer = standby.run(command, root=root, environment=tool_environment(root))
+    said, _ = answer.communicate()
+    lines = said.strip().splitlines()
     if answer.returncode:
-        lines = answer.stderr.strip().splitlines()
         if conflict := lock_conflict(root / "dvc.yaml", lines):
             raise conflict
         raise StageError(
@@ -80,7 +74,7 @@ def read_plan(root: Path) -> Plan:
             found=lines[-1] if lines else "no message",
             hint="run `dvc status` to see the whole message",
         )
-    plan = json.loads(answer.stdout.splitlines()[-1])
+    plan = json.loads(lines[-1])
     return Plan(plan["upstream"], frozenset(plan["changed"]))
 
 

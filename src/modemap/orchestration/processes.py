@@ -4,13 +4,13 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
 from modemap.errors import StageError
 
-__all__ = ["Finished", "run_streaming", "stop_group"]
+__all__ = ["Finished", "start", "stop_group", "stream"]
 
 GRACE_SECONDS = 5.0
 
@@ -22,33 +22,38 @@ class Finished(NamedTuple):
     lines: list[str]
 
 
-def run_streaming(
-    command: Sequence[str],
-    *,
-    environment: dict[str, str],
-    show: Callable[[str], None],
-    timeout_seconds: float,
-) -> Finished:
-    """Run ``command`` and call ``show`` with every line it prints, as soon as it prints it.
-
-    The child leads a process group of its own; the whole group is stopped when the time is over or
-    the caller is interrupted.
-
-    Raises
-    ------
-    StageError
-        If the child ran longer than ``timeout_seconds``.
-    """
-    child = subprocess.Popen(
+def start(
+    command: Sequence[str], *, environment: Mapping[str, str], stdin: int = subprocess.DEVNULL
+) -> subprocess.Popen[str]:
+    """Start ``command`` as the leader of a process group, all it prints in one pipe."""
+    return subprocess.Popen(
         command,
         env=environment,
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
         start_new_session=True,
     )
+
+
+def stream(
+    child: subprocess.Popen[str],
+    *,
+    name: str,
+    show: Callable[[str], None],
+    timeout_seconds: float,
+) -> Finished:
+    """Call ``show`` with every line that ``child`` prints, as soon as it prints it, to its end.
+
+    Its whole process group is stopped when the time is over or the caller is interrupted.
+
+    Raises
+    ------
+    StageError
+        If the child ran longer than ``timeout_seconds``.
+    """
     late = threading.Event()
 
     def stop_late_child() -> None:
@@ -69,7 +74,7 @@ def run_streaming(
         child.communicate()
     if late.is_set():
         raise StageError(
-            " ".join(command),
+            name,
             f"must end within {timeout_seconds:g} s",
             found="still running; it was stopped with its children",
             hint="raise stage_timeout_seconds of the flow, or look for what blocks it",

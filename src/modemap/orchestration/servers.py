@@ -18,6 +18,7 @@ __all__ = ["Server", "free_port", "mlflow_server", "prefect_server", "wait_until
 
 HOST = "127.0.0.1"
 START_SECONDS = 120.0
+KEEP_ALIVE_SECONDS = 60  # beyond the 25 of Prefect's client, which else finds its connection closed
 
 
 class Server:
@@ -62,7 +63,7 @@ def free_port(preferred: int = 0) -> int:
 def wait_until_healthy(url: str, alive: object = None, seconds: float = START_SECONDS) -> bool:
     """Poll ``url`` until it answers 200; False once ``alive()`` is false or the time is over."""
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+    while True:
         try:
             with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310  # our own http URL
                 if answer.status == 200:  # noqa: PLR2004  # HTTP's OK
@@ -70,8 +71,9 @@ def wait_until_healthy(url: str, alive: object = None, seconds: float = START_SE
         except (urllib.error.URLError, OSError):
             if callable(alive) and not alive():
                 return False
+        if time.monotonic() >= deadline:
+            return False
         time.sleep(0.1)
-    return False
 
 
 @contextmanager
@@ -83,6 +85,7 @@ def prefect_server(root: Path, port: int = 0) -> Iterator[Server]:
         "PREFECT_SERVER_API_HOST": HOST,
         "PREFECT_SERVER_API_PORT": str(port),
         "PREFECT_API_URL": f"{url}/api",  # the UI calls this address
+        "PREFECT_SERVER_API_KEEPALIVE_TIMEOUT": str(KEEP_ALIVE_SECONDS),
     }
     command = ["-m", "prefect", "server", "start", "--host", HOST, "--port", str(port)]
     with _running(root, "Prefect", command, environment) as (child, log):

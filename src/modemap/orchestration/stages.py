@@ -2,7 +2,6 @@
 
 import json
 import re
-import sys
 from pathlib import Path
 from signal import Signals
 from typing import Any
@@ -15,9 +14,11 @@ from prefect.tasks import Task
 
 from modemap.errors import StageError
 from modemap.files import read_json
+from modemap.orchestration.ahead import import_ahead
 from modemap.orchestration.environment import tool_environment
 from modemap.orchestration.plan import LockConflictError, Plan, lock_conflict, read_plan
-from modemap.orchestration.processes import Finished, run_streaming
+from modemap.orchestration.processes import Finished, stream
+from modemap.orchestration.standby import standby
 from modemap.params import load_params
 
 __all__ = ["how_it_ended", "reproduce", "reproduce_all"]
@@ -87,9 +88,10 @@ def reproduce(
     if recorded_here:
         environment.pop("MLFLOW_TRACKING_URI", None)
     (root / FAILURES / f"{stage}.json").unlink(missing_ok=True)
-    finished = run_streaming(
-        [sys.executable, "-m", "dvc", "repro", "--single-item", stage],
-        environment=environment,
+    command = ["dvc", "repro", "--single-item", stage]
+    finished = stream(
+        standby.run(command, root=root, environment=environment),
+        name=" ".join(command),
         show=logger.info,
         timeout_seconds=timeout_seconds,
     )
@@ -109,6 +111,7 @@ def reproduce_all(timeout_seconds: float, *, recorded_here: bool = False) -> Non
         futures[stage] = reproduce.submit(
             stage, timeout_seconds, before, stage in found.changed, recorded_here
         )
+    import_ahead()
     failures = [future.state for future in futures.values() if _is_failed(future)]
     for state in failures:
         state.result()  # raises the first stage's own error

@@ -1,19 +1,21 @@
 """The process in which a flow runs: wait for the server, call the flow, exit with its code."""
 
+import atexit
+import gc
 import importlib.util
 import json
 import os
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from modemap.errors import ModemapError, ParamsError, StageError
 from modemap.lifecycle.status import status
+from modemap.orchestration.ahead import import_ahead
 from modemap.orchestration.servers import wait_until_healthy
+from modemap.orchestration.standby import standby
 from modemap.orchestration.summary import closing_lines
-from modemap.tracking.store import prepare_to_open
 
 __all__ = ["load_flow", "run_flow"]
 
@@ -47,11 +49,15 @@ def load_flow(path: Path) -> Callable[..., Any]:
 
 def run_flow(path: Path, parameters: dict[str, Any]) -> int:
     """Call the flow in ``path`` once the server answers; return the exit code."""
+    standby.prepare()  # while the flow is imported
+    atexit.register(gc.freeze)  # searching all that was imported for garbage would take a second
     try:
-        threading.Thread(target=prepare_to_open, daemon=True).start()  # while others are waited for
         flow = load_flow(path)
         address = os.environ["PREFECT_API_URL"]
-        if not wait_until_healthy(f"{address}/health"):
+        health = f"{address}/health"
+        if not wait_until_healthy(health, seconds=0):
+            import_ahead()
+        if not wait_until_healthy(health):
             raise StageError(
                 address,
                 "the Prefect server must answer",
@@ -65,6 +71,8 @@ def run_flow(path: Path, parameters: dict[str, Any]) -> int:
     except ModemapError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201  # the message for the person who ran it
         return error.exit_code
+    finally:
+        standby.dismiss()
     return 0
 
 

@@ -36,6 +36,8 @@ def markdown(facts: Mapping[str, Any]) -> str:
         blocks += ["### The gate, rule by rule", _table(columns, judged)]
     if candidate or champion:
         blocks += ["### On test rows", _metrics(candidate, champion)]
+    if champion.get("anchor"):
+        blocks.append(f"The history's head, for `modemap verify`: {_code(champion['anchor'])}")
     return "\n\n".join(blocks) + "\n"
 
 

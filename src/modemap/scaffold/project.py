@@ -1,6 +1,7 @@
 """Make a project of a table: look at it, decide, write the files, set up git and DVC."""
 
 import glob
+import math
 import os
 import re
 import subprocess
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -28,6 +30,10 @@ Watch = Callable[[Iterable[tuple[str, pa.Table]]], Iterable[tuple[str, pa.Table]
 TRAIN_SHARE = 0.7
 SIDES = (4, 16)  # of the map, least and greatest
 COMPONENTS = 8
+TEST_SHARE = 0.15
+ROWS_TO_JUDGE_ON = (10, 100)  # test rows that the gate asks for, least and most
+SLACK = 0.25  # share of dead units beyond that of rows that are spread evenly
+KOLMOGOROV = 1.63  # times the root of the rows: what chance exceeds once in a hundred
 ROWS_PER_NUMBER = 10  # training rows for each column of each component, at least
 KNOWN_FILES = ("*.parquet", "*.pq", "*.csv", "*.csv.gz", "*.csv.bz2")
 AUTHOR = ("modemap", "modemap@localhost")
@@ -142,6 +148,7 @@ def _facts(source: str, folder: Path, found: Profile, decisions: Decisions) -> F
         suite=f"expectations/{project}.yaml",
         side=side,
         n_components=min(max(components, 1), COMPONENTS),
+        **_bounds(int(TEST_SHARE * found.rows), side * side),
         version=version("modemap"),
         watched=root,
         ignored=None if Path(root).is_absolute() else _ignoring(root),
@@ -151,6 +158,18 @@ def _facts(source: str, folder: Path, found: Profile, decisions: Decisions) -> F
             {"name": d.name, "kind": d.kind, "use": d.use, "why": d.why} for d in decisions.all
         ],
     )
+
+
+def _bounds(n_test: int, n_units: int) -> dict[str, Any]:
+    """Return the gate's bounds that must be wider where few test rows judge."""
+    few, many = ROWS_TO_JUDGE_ON
+    dead = math.exp(-n_test / n_units) + SLACK
+    calibration = KOLMOGOROV / math.sqrt(max(n_test, 1))
+    return {
+        "n_rows_min": min(max(n_test // 2, few), many),
+        "dead_unit_share_max": round(min(max(dead, Facts.dead_unit_share_max), 1.0), 2),
+        "calibration_max": round(min(max(calibration, Facts.calibration_max), 1.0), 2),
+    }
 
 
 def _seen_from(path: str, folder: Path) -> str:

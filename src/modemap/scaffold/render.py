@@ -43,6 +43,9 @@ class Facts:
     side: int = 16  # of the map
     n_segments: int = 6
     n_components: int = 8
+    n_rows_min: int = 100  # test rows that the gate asks for
+    dead_unit_share_max: float = 0.5
+    calibration_max: float = 0.1
     version: str | None = None  # of this package; None: the stages watch its sources instead
     watched: str | None = None  # the source, as a dep
     ignored: str | None = None  # the source, where it lies within the project

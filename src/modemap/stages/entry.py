@@ -1,6 +1,8 @@
 """How a stage starts and ends as a process: logging, one thread for BLAS, exit codes."""
 
+import atexit
 import errno
+import gc
 import logging
 import os
 import signal
@@ -49,6 +51,7 @@ def run_stage(name: str, stage: Callable[[Params], Mapping[str, object]]) -> NoR
     also written to ``.modemap/failures/NAME.json`` for whoever started the stage.
     """
     configure_logging()
+    atexit.register(gc.freeze)  # searching all that was imported for garbage would take a second
     signal.signal(signal.SIGTERM, _terminate)
     started = time.perf_counter()
     try:

@@ -1,19 +1,15 @@
 """Whether a stage gets what the stages before it made: DVC trusts its cache without looking."""
 
 import os
-import time
 from pathlib import Path
-from typing import Any
 
 from ruamel.yaml import YAML
 
-from modemap.errors import DataError, RegistryError
+from modemap.errors import DataError
 from modemap.lockfile import difference, read_lock
 
 __all__ = ["check_inputs"]
 
-PATIENCE_SECONDS = 2.0  # DVC may be writing the lock for a stage that runs beside this one
-POLL_SECONDS = 0.1
 STARTED_BY_DVC = "DVC_STAGE"  # in the environment of every command that DVC runs
 
 
@@ -33,7 +29,7 @@ def check_inputs(stage: str, root: Path) -> None:
         return
     made = {
         output["path"]: (maker, output)
-        for maker, locked in _settled_lock(root)["stages"].items()
+        for maker, locked in read_lock(root)["stages"].items()
         for output in locked.get("outs", [])
     }
     for dep in YAML(typ="safe").load(root / "dvc.yaml")["stages"][stage]["deps"]:
@@ -47,14 +43,3 @@ def check_inputs(stage: str, root: Path) -> None:
                 found=differs.found,
                 hint=differs.hint(maker),
             )
-
-
-def _settled_lock(root: Path) -> dict[str, Any]:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        try:
-            return read_lock(root)
-        except RegistryError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(POLL_SECONDS)

@@ -1,6 +1,8 @@
 """What a result was made from: the commit, the data's hashes, the flow run, the package."""
 
+import getpass
 import os
+import socket
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,9 +12,19 @@ from typing import Any
 
 from modemap.lockfile import read_lock
 
-__all__ = ["LINEAGE_FILES", "UNKNOWN", "Lineage", "package_version", "read_lineage"]
+__all__ = [
+    "DIRTY",
+    "FILE_TAG",
+    "LINEAGE_FILES",
+    "UNKNOWN",
+    "Lineage",
+    "package_version",
+    "read_lineage",
+]
 
 UNKNOWN = "unknown"
+DIRTY = "modemap.dirty"
+FILE_TAG = "modemap.sha256."  # begins the tags with the digests of the lineage files
 FLOW_RUN_VARIABLE = "MODEMAP_FLOW_RUN"
 COMMIT_VARIABLE = "MODEMAP_COMMIT"  # of the checkout that an image was built from
 LINEAGE_FILES = ("params.yaml", "dvc.yaml", "dvc.lock")
@@ -33,7 +45,7 @@ class Lineage:
         """Return it as MLflow tags, with the hashes of ``paths``, of all outputs by default."""
         tags = {
             "modemap.commit": self.commit,
-            "modemap.dirty": self.dirty,
+            DIRTY: self.dirty,
             "modemap.flow_run": self.flow_run,
             "modemap.package_version": self.package_version,
         }
@@ -83,6 +95,11 @@ def _git(root: Path, *arguments: str) -> str | None:
     except (FileNotFoundError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() if done.returncode == 0 else None
+
+
+def requester(root: Path) -> str:
+    """Return who asks for a version: the address that git commits under, else user and machine."""
+    return _git(root, "config", "user.email") or f"{getpass.getuser()}@{socket.gethostname()}"
 
 
 def package_version() -> str:

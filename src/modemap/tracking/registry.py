@@ -6,6 +6,7 @@ which imports whatever a folder names, is never called.
 
 import hashlib
 import json
+import re
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -14,11 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modemap.errors import RegistryError
-from modemap.files import canonical_json
+from modemap.files import canonical_json, sha256_file
 from modemap.release import release_digest, verify_release
 from modemap.tracking._client import error_code
 from modemap.tracking._opened import close_abandoned, opened_run
-from modemap.tracking.lineage import LINEAGE_FILES
+from modemap.tracking.lineage import FILE_TAG, LINEAGE_FILES
 from modemap.tracking.runs import numbers
 from modemap.tracking.store import Store
 
@@ -31,10 +32,12 @@ PAGE = 1000
 CHAMPION = "champion"
 DIGEST = "modemap.digest"
 VERDICT = "modemap.verdict"
+SHA256 = re.compile("[0-9a-f]{64}")
 VERDICT_KEYS = {"accepted_change", "digest", "head", "passed", "sha256"}
 RELEASE = "release"  # folders among the artifacts of a release's run
 EVIDENCE = "evidence"
 GATE = "gate"
+LINEAGE = "lineage"
 
 
 @dataclass(frozen=True)
@@ -53,8 +56,9 @@ class Version:
             verdict = json.loads(self.tags.get(VERDICT, "null"))
         except ValueError:
             return None
-        is_ours = isinstance(verdict, dict) and set(verdict) == VERDICT_KEYS
-        return verdict if is_ours else None
+        if not isinstance(verdict, dict) or set(verdict) != VERDICT_KEYS:
+            return None
+        return verdict if SHA256.fullmatch(str(verdict["sha256"])) else None
 
 
 class Registry:
@@ -154,9 +158,38 @@ class Registry:
         verify_release(release, version.digest)
         return release
 
+    def lineage_files(self, version: Version, folder: Path) -> dict[str, Path]:
+        """Copy params.yaml, dvc.yaml and dvc.lock of ``version`` below ``folder``, verified.
+
+        Raises
+        ------
+        RegistryError
+            If one of them is not what was registered, or was not registered at all.
+        """
+        found = self._fetch(version, LINEAGE, folder)
+        for name in LINEAGE_FILES:
+            expected = version.tags.get(f"{FILE_TAG}{name}", "none was kept")
+            sha256 = sha256_file(found / name) if (found / name).is_file() else "no such file"
+            if sha256 != expected:
+                rule = f"its {name} must have sha256 {expected}"
+                hint = "take the file from the version's commit"
+                raise RegistryError(f"version {version.number}", rule, found=sha256, hint=hint)
+        return {name: found / name for name in LINEAGE_FILES}
+
+    def put_back(self, version: Version, release: Path) -> None:
+        """Write the files of the verified directory ``release`` over those kept of ``version``."""
+        with self.store.asked() as client:  # one by one: MLflow's log_artifacts keeps what is there
+            for path in sorted(release.iterdir()):
+                client.log_artifact(version.run_id, str(path), RELEASE)
+
     def evidence(self, version: Version, folder: Path) -> Path:
         """Copy the evidence registered with ``version`` below ``folder`` and return its place."""
         return self._fetch(version, EVIDENCE, folder)
+
+    def set_tag(self, version: Version, name: str, value: str) -> None:
+        """Keep ``value`` on ``version``, in place of what it had under that name."""
+        with self.store.asked() as client:
+            client.set_model_version_tag(self.model, str(version.number), name, value)
 
     def alias(self) -> int | None:
         """Return the version that MLflow's pages show as champion, if any."""
@@ -202,9 +235,7 @@ class Registry:
         }
         with self.store.asked() as client:
             client.log_text(version.run_id, record.decode(), f"{GATE}/{sha256[:16]}.json")
-            client.set_model_version_tag(
-                self.model, str(version.number), VERDICT, json.dumps(summary)
-            )
+        self.set_tag(version, VERDICT, json.dumps(summary))
         return sha256
 
     def read_verdict(self, version: Version) -> dict[str, Any] | None:
@@ -217,7 +248,19 @@ class Registry:
         """
         if version.verdict is None:
             return None
-        sha256 = version.verdict["sha256"]
+        return self.verdict_record(version, version.verdict["sha256"])
+
+    def verdict_record(self, version: Version, sha256: str) -> dict[str, Any]:
+        """Return the record of a verdict on ``version`` by its sha256, which a promotion names.
+
+        Raises
+        ------
+        RegistryError
+            If the store does not have it, or has another.
+        """
+        if not SHA256.fullmatch(sha256):
+            rule, hint = "a verdict's sha256 names its record", "judge again: `modemap gate`"
+            raise RegistryError(f"version {version.number}", rule, found=sha256, hint=hint)
         name = f"{GATE}/{sha256[:16]}.json"
         with tempfile.TemporaryDirectory(prefix="modemap-verdict-") as folder:
             record = self._fetch(version, name, Path(folder)).read_bytes()
@@ -232,7 +275,7 @@ class Registry:
         self._log_evidence(run_id, evidence)
         for name in LINEAGE_FILES:
             if (path := self.store.root / name).is_file():
-                self.store.client.log_artifact(run_id, str(path), "lineage")
+                self.store.client.log_artifact(run_id, str(path), LINEAGE)
 
     def _log_evidence(self, run_id: str, evidence: Mapping[str, Path]) -> None:
         for name, path in evidence.items():

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from modemap.kernels import METRICS, Grid
+from modemap.kernels.arrays import read_only
 from modemap.kernels.maps import compiled, portable
 from modemap.kernels.maps.panels import packed
 
@@ -49,7 +50,7 @@ def found_by(engine, X, codebook, metric):
     has_missing = bool(np.isnan(X).any())
     panels = packed(codebook, metric, engine.PANEL, has_missing=has_missing)
     units, distances = np.empty(len(X), dtype=np.int64), np.empty(len(X))
-    engine.find_nearest(X, panels, units, distances)
+    engine.find_nearest(read_only(X), panels, units, distances)
     return units, distances
 
 
@@ -101,7 +102,7 @@ def test_sums_agree_with_the_twin(dtype, metric, share, n_units):
     for engine in ENGINES:
         panels = packed(codebook, metric, engine.PANEL, has_missing=share > 0, is_training=True)
         sums, counts = np.zeros((n_units, 12 if share else 7)), np.zeros(n_units)
-        distance = engine.add_nearest(X, weights, panels, sums, counts)
+        distance = engine.add_nearest(read_only(X), weights, panels, sums, counts)
         results.append((sums, counts, distance))
 
     for one, other in zip(*results, strict=True):
@@ -118,8 +119,8 @@ def test_two_nearest_units_agree_with_brute_force(metric):
     for engine in ENGINES:
         panels = packed(codebook, metric, engine.PANEL, has_missing=False)
         fast, exact = np.empty((2, 500, 2), dtype=np.int64)
-        engine.find_two(X, panels, fast)
-        engine.nearest_two(X, panels.features, panels.metric, exact)
+        engine.find_two(read_only(X), panels, fast)
+        engine.nearest_two(read_only(X), panels.features, panels.metric, exact)
         np.testing.assert_array_equal(fast, order)
         np.testing.assert_array_equal(exact, order)
 
@@ -131,7 +132,7 @@ def test_ties_go_to_the_lower_unit(engine):
 
     panels = packed(codebook, "euclidean", engine.PANEL, has_missing=False)
     pair = np.empty((3, 2), dtype=np.int64)
-    engine.find_two(np.array([[0.0], [0.2], [2.0]]), panels, pair)
+    engine.find_two(read_only(np.array([[0.0], [0.2], [2.0]])), panels, pair)
 
     assert pair.tolist() == [[20, 21], [20, 21], [0, 1]]
 
@@ -144,7 +145,7 @@ def test_samples_beyond_float32_are_found_in_float64(engine, far):
     panels = packed(codebook, "euclidean", engine.PANEL, has_missing=False, is_training=True)
     sums, counts = np.zeros((3, 2)), np.zeros(3)
 
-    engine.add_nearest(np.array([[far]]), np.ones(1), panels, sums, counts)
+    engine.add_nearest(read_only(np.array([[far]])), np.ones(1), panels, sums, counts)
 
     assert counts.tolist() == ([0, 1, 0] if far > 0 else [1, 0, 0])
 
@@ -158,7 +159,7 @@ def test_a_common_offset_costs_no_digits():
     )
     sums, counts = np.zeros((40, 4)), np.zeros(40)
 
-    compiled.add_nearest(X + 1e9, np.ones(500), panels, sums, counts)
+    compiled.add_nearest(read_only(X + 1e9), np.ones(500), panels, sums, counts)
 
     units = brute_force(X, codebook, "euclidean").argmin(axis=1)
     np.testing.assert_array_equal(counts, np.bincount(units, minlength=40))
@@ -174,6 +175,59 @@ def test_large_codebooks_are_swept_in_groups(monkeypatch):
 
     for one, other in zip(whole, found_by(compiled, X, codebook, "euclidean"), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def clumps_and_codebook(kind):
+    """Return samples of 100 features, and 300 units that are found by parts of the features."""
+    rng = np.random.default_rng(0)
+    places = rng.normal(size=(9, 100)) * (kind != "one cloud")
+    X = places[rng.integers(0, 9, size=500)] + rng.normal(0.0, 0.4, size=(500, 100))
+    codebook = places[np.arange(300) // 34] + rng.normal(0.0, 0.2, size=(300, 100))
+    if kind == "ties":
+        codebook = np.repeat(codebook[::2], 2, axis=0)
+        X[:150] = codebook[::2]
+    if kind == "far out":
+        X[::7] *= 1e30
+        X[3] = 1e150
+    return X.astype(np.float32) if kind == "single precision" else X, codebook
+
+
+@pytest.mark.parametrize("kind", ["clumps", "one cloud", "ties", "far out", "single precision"])
+def test_tiles_that_are_left_early_change_no_result(kind):
+    """Sums, counts and units are to the bit those of a search to the end, and those of float64."""
+    X, codebook = clumps_and_codebook(kind)
+    arguments = ("euclidean", compiled.PANEL)
+
+    early, full = [], []
+    for found, n_parts in ((early, None), (full, 1)):
+        panels = packed(codebook, *arguments, has_missing=False)
+        if n_parts:
+            panels = panels._replace(n_parts=n_parts, formula=(0,))
+        assert (panels.n_parts > 1) == (n_parts is None)
+        sums, counts = np.zeros((300, 101)), np.zeros(300)
+        distance = compiled.add_nearest(X, np.ones(len(X)), panels, sums, counts)
+        units, distances = np.empty(len(X), dtype=np.int64), np.empty(len(X))
+        compiled.find_nearest(X, panels, units, distances)
+        found += [sums, counts, distance, units, distances]
+
+    for one, other in zip(early, full, strict=True):
+        np.testing.assert_array_equal(one, other)
+    with np.errstate(over="ignore"):
+        expected = brute_force(X.astype(np.float64), codebook, "euclidean")
+    np.testing.assert_array_equal(early[3], expected.argmin(axis=1))
+
+
+def test_what_is_left_of_a_unit_is_never_rounded_down():
+    """Lengths behind each part of the features are bounds."""
+    _, codebook = clumps_and_codebook("clumps")
+    panels = packed(codebook, "euclidean", compiled.PANEL, has_missing=False)
+
+    rests = np.linalg.norm(panels.panels.transpose(1, 0, 2).reshape(100, -1)[13:], axis=0)
+
+    assert panels.coarse.shape[1:] == panels.panels.shape[1:]
+    assert (panels.rests[0] >= rests).all()
+    np.testing.assert_allclose(panels.rests[0], rests, rtol=1e-3)
+    assert not panels.rests[-1].any()
 
 
 @pytest.mark.parametrize(
@@ -195,12 +249,24 @@ def test_online_training_agrees_with_the_twin(grid, kind):
         panels = np.ascontiguousarray(padded.reshape(-1, width, 3).transpose(0, 2, 1))
         told = np.empty(100), np.empty(100, dtype=bool)
         engine.train_complete(
-            X, order, rates, radii, grid.lattice, kind, np.zeros(3), 1.0, panels, *told
+            read_only(X),
+            order,
+            rates,
+            radii,
+            grid.lattice,
+            kind,
+            np.zeros(3),
+            1.0,
+            panels,
+            1,
+            *told,
         )
         units = panels.transpose(0, 2, 1).reshape(-1, 3)[: grid.n_units]
         features = codebook.T.copy(order="C")
         other = np.empty(100), np.empty(100, dtype=bool)
-        engine.train_any(X, order, rates, radii, grid.lattice, kind, 0, FREE, features, *other)
+        engine.train_any(
+            read_only(X), order, rates, radii, grid.lattice, kind, 0, FREE, features, *other
+        )
         results += [(units, *told), (features.T, *other)]
 
     for units, errors, are_apart in results[1:]:
@@ -224,7 +290,9 @@ def test_online_training_with_any_metric_agrees_with_the_twin(metric):
     for engine in ENGINES:
         features = start.copy()
         told = np.empty(40), np.empty(40, dtype=bool)
-        engine.train_any(X, order, rates, radii, grid.lattice, 0, metric, bounds, features, *told)
+        engine.train_any(
+            read_only(X), order, rates, radii, grid.lattice, 0, metric, bounds, features, *told
+        )
         results.append((features, *told))
 
     for one, other in zip(*results, strict=True):

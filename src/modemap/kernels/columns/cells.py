@@ -107,14 +107,13 @@ def _count_block(block, shift, p, base, table, tags, homes, cells, state):  # ty
             break
         value = block[i] if block[i] != SIGN else np.uint64(0)
         if value & EXPONENT == EXPONENT:
-            state[2 if value << np.uint64(12) else 1] += 1
             n_missing += 1
         else:
             key = value >> shift
             home = _home(key >> p, base, table, tags, homes, state, n_pages)
             if home < 0:
                 break
-            state[5] += 1
+            state[4] += 1
             place = (home << np.int64(p)) | np.int64(key & inner)
             _add(cells, place, (value & low) >> np.uint64(GUARD))
         i += 1
@@ -122,9 +121,10 @@ def _count_block(block, shift, p, base, table, tags, homes, cells, state):  # ty
         for j in range(i):
             if block[j] & EXPONENT != EXPONENT:
                 ordered = block[j : j + 1].view(np.int64)
-                state[3], state[4] = _extremes(ordered, state[3], state[4])
+                state[2], state[3] = _extremes(ordered, state[2], state[3])
     else:
-        state[3], state[4] = _extremes(block[:i].view(np.int64), state[3], state[4])
+        state[2], state[3] = _extremes(block[:i].view(np.int64), state[2], state[3])
+    state[1] += n_missing
     return i
 
 
@@ -138,8 +138,8 @@ def count_cells(  # type: ignore[no-untyped-def]
     tags,  # inout  (n_tags,) uint64, a power of two: the other pages
     homes,  # inout  (n_tags,) int32, their homes
     cells,  # inout  (n_cells, 2) uint64, low and high words
-    state,  # inout  (6,) int64: pages, infinities, NaN, least and greatest value in order,
-    # and rows whose page was not in the table
+    state,  # inout  (5,) int64: pages, NaN, least and greatest value in order, and rows whose page
+    # was not in the table
 ):
     """Count rows until the end or until there is no room; return how many."""
     for start in range(0, bits.size, BLOCK):

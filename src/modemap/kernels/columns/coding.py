@@ -6,6 +6,8 @@ by SplitMix64 of seed and row number. A table of cells of the line and slices of
 mode wherever it is certain for a whole cell; the other rows are computed by the definition.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -29,33 +31,97 @@ EPSILON = 1e-6  # added to the share of each valid mode, as RDT and CTGAN do
 SLICES = 128
 
 
+LookUp = Callable[[Any, int], list[Any]]
+
+
+@contextmanager
+def _each(builder: Any, count: Any, width: int) -> Iterator[Any]:
+    """Loop over ``count`` rows, a multiple of ``width``; yield the first of each ``width``."""
+    with cgutils.for_range(builder, builder.udiv(count, r.index(width))) as loop:
+        yield builder.mul(loop.index, r.index(width))
+
+
+def _each_by_mode(
+    context: Any,
+    builder: Any,
+    count: Any,
+    kind: Any,
+    array: Any,
+    work: Callable[[Any, LookUp], None],
+) -> None:
+    """Let ``work`` take LANES rows at a time, and what looks up modes in so many of the tables.
+
+    Tables of few modes, whose last element of r.HELD is that of a missing value, stay in registers.
+    """
+    tables = context.make_array(kind)(context, builder, array)
+    _, length = cgutils.unpack_tuple(builder, tables.shape, 2)
+    rows = [r.address(builder, tables.data, builder.mul(length, r.index(t))) for t in range(3)]
+    is_few = builder.fcmp_unordered(
+        "uno", *[builder.load(r.address(builder, rows[0], r.HELD - 1))] * 2
+    )
+
+    def wide(modes: Any) -> Any:
+        return builder.zext(modes, r.indices)
+
+    with builder.if_else(is_few) as (few, many):
+        with few:
+            held = [r.held(builder, row) for row in rows]
+            with _each(builder, count, LANES) as first:
+                work(first, lambda m, n: [r.picked(builder, t, wide(m)) for t in held[:n]])
+        with many, _each(builder, count, LANES) as first:
+            work(first, lambda m, n: [r.gather(builder, t, wide(m)) for t in rows[:n]])
+
+
 @intrinsic
-def _modes(typing: Any, x: Any, row: Any, cuts: Any, steps: Any, first: Any, modes: Any) -> Any:
-    """Write the modes of GROUP rows: ``first`` and the steps at the cuts that x has reached."""
+def _modes(typing: Any, x: Any, cuts: Any, steps: Any, first: Any, modes: Any) -> Any:
+    """Write modes, of a multiple of GROUP rows: ``first`` and the steps at the cuts reached."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        x, cuts, steps, modes = r.pointers(context, builder, signature, args, 0, 2, 3, 5)
-        array = context.make_array(signature.args[2])(context, builder, args[2])
-        (count,) = cgutils.unpack_tuple(builder, array.shape, 1)
-        places = [builder.add(args[1], r.index(g)) for g in range(0, GROUP, LANES)]
-        values = [r.load(builder, x, place, vector=r.doubles) for place in places]
-        sums = [cgutils.alloca_once(builder, r.indices) for _ in places]
-        for total in sums:
-            builder.store(r.splat(builder, args[4], r.indices), total)
-        with cgutils.for_range(builder, count) as loop:
-            cut = r.splat(builder, builder.load(r.address(builder, cuts, loop.index)), r.doubles)
-            step = r.splat(builder, builder.load(r.address(builder, steps, loop.index)), r.indices)
-            for value, total in zip(values, sums, strict=True):
-                passed = builder.fcmp_ordered(">=", value, cut)
-                added = builder.select(passed, step, r.constant(0, r.indices))
-                builder.store(builder.add(builder.load(total), added), total)
-        for place, total in zip(places, sums, strict=True):
-            mode = builder.trunc(builder.load(total), r.bytes8)
-            r.store(builder, mode, modes, place)
+        (x, cuts, steps, modes), shapes = r.data(context, builder, signature, args, (0, 1, 2, 4))
+        with _each(builder, shapes[0][0], GROUP) as row:
+            places = [builder.add(row, r.index(g)) for g in range(0, GROUP, LANES)]
+            values = [r.load(builder, x, place, vector=r.doubles) for place in places]
+            sums = [cgutils.alloca_once(builder, r.indices) for _ in places]
+            for total in sums:
+                builder.store(r.splat(builder, args[3], r.indices), total)
+            with cgutils.for_range(builder, shapes[1][0]) as loop:
+                cut, step = (builder.load(r.address(builder, p, loop.index)) for p in (cuts, steps))
+                cut, step = r.splat(builder, cut, r.doubles), r.splat(builder, step, r.indices)
+                for value, total in zip(values, sums, strict=True):
+                    passed = builder.fcmp_ordered(">=", value, cut)
+                    added = builder.select(passed, step, r.constant(0, r.indices))
+                    builder.store(builder.add(builder.load(total), added), total)
+            for place, total in zip(places, sums, strict=True):
+                r.store(builder, builder.trunc(builder.load(total), r.bytes8), modes, place)
         return context.get_dummy_value()
 
-    del typing, row, first
-    return types.void(x, types.int64, cuts, steps, types.int64, modes), generate
+    del typing, first
+    return types.void(x, cuts, steps, types.int64, modes), generate
+
+
+@intrinsic
+def _few_modes(typing: Any, x: Any, cuts: Any, winners: Any, modes: Any) -> Any:
+    """Write modes by bisection of r.HELD cuts, the last of which no value reaches."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        (x, cuts, winners, modes), shapes = r.data(context, builder, signature, args, range(4))
+        table = r.held(builder, cuts)
+        names = r.held(builder, builder.bitcast(winners, r.DOUBLE.as_pointer()))
+        with _each(builder, shapes[0][0], LANES) as row:
+            value = r.load(builder, x, row, vector=r.doubles)
+            n_reached, step = r.constant(0, r.indices), r.HELD // 2
+            while step:
+                next_cut = builder.add(n_reached, r.constant(step - 1, r.indices))
+                reached = builder.fcmp_ordered(">=", value, r.picked(builder, table, next_cut))
+                further = builder.add(n_reached, r.constant(step, r.indices))
+                n_reached = builder.select(reached, further, n_reached)
+                step //= 2
+            mode = builder.bitcast(r.picked(builder, names, n_reached), r.indices)
+            r.store(builder, builder.trunc(mode, r.bytes8), modes, row)
+        return context.get_dummy_value()
+
+    del typing
+    return types.void(x, cuts, winners, modes), generate
 
 
 def _restored(builder: Any, value: Any, mean: Any, width: Any, scale: Any) -> Any:
@@ -67,95 +133,79 @@ def _restored(builder: Any, value: Any, mean: Any, width: Any, scale: Any) -> An
 
 
 @intrinsic
-def _values(
-    typing: Any,
-    x: Any,
-    row: Any,
-    modes: Any,
-    means: Any,
-    inverses: Any,
-    widths: Any,
-    scale: Any,
-    out: Any,
-) -> Any:
-    """Write ``(x - mean) / width`` of eight rows, clipped.
+def _values(typing: Any, x: Any, modes: Any, tables: Any, scale: Any, out: Any, lost: Any) -> Any:
+    """Write ``(x - mean) / width`` of each row, clipped.
 
-    Returns the bits of the rows that decoding would not restore: clipped, missing, and, where the
-    column is rounded, those that do not come back exactly.
+    ``lost`` has a bit for each row that decoding would not restore: clipped, missing, and, where
+    the column is rounded, those that do not come back exactly.
     """
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        x, modes, means, inverses, widths, out = r.pointers(
-            context, builder, signature, args, 0, 2, 3, 4, 5, 7
-        )
-        row, scale = args[1], r.splat(builder, args[6], r.doubles)
-        mode = builder.zext(r.load(builder, modes, row, vector=r.bytes8), r.indices)
-        given = r.load(builder, x, row, vector=r.doubles)
-        mean = r.gather(builder, means, mode)
-        value = builder.fsub(given, mean)
-        value = builder.fmul(value, r.gather(builder, inverses, mode))
-        high, low = r.constant(EDGE, r.doubles), r.constant(-EDGE, r.doubles)
-        lost = builder.or_(
-            builder.fcmp_unordered(">", value, high), builder.fcmp_unordered("<", value, low)
-        )
-        value = builder.select(builder.fcmp_ordered(">", value, high), high, value)
-        value = builder.select(builder.fcmp_ordered("<", value, low), low, value)
-        kept = value
-        if signature.args[7].dtype == types.float32:
-            kept = builder.fptrunc(value, r.reals8)
-            value = builder.fpext(kept, r.doubles)
-        r.store(builder, kept, out, row)
-        width = r.gather(builder, widths, mode)
-        differs = builder.fcmp_unordered("!=", _restored(builder, value, mean, width, scale), given)
+        (x, modes, out, lost), shapes = r.data(context, builder, signature, args, (0, 1, 4, 5))
+        scale = r.splat(builder, args[3], r.doubles)
         is_rounded = builder.fcmp_ordered(">", scale, r.constant(0.0, r.doubles))
-        lost = builder.or_(lost, builder.and_(differs, is_rounded))
-        return builder.zext(builder.bitcast(lost, r.BYTE), r.INDEX)
+        high, low = r.constant(EDGE, r.doubles), r.constant(-EDGE, r.doubles)
+        is_single = signature.args[4].dtype == types.float32
 
-    del typing, row, scale
-    returned = types.int64(x, types.int64, modes, means, inverses, widths, types.float64, out)
-    return returned, generate
+        def work(row: Any, looked_up: LookUp) -> None:
+            given = r.load(builder, x, row, vector=r.doubles)
+            mean, width, inverse = looked_up(r.load(builder, modes, row, vector=r.bytes8), 3)
+            value = builder.fmul(builder.fsub(given, mean), inverse)
+            is_lost = builder.fcmp_unordered(">", r.absolute(builder, value), high)
+            value = r.maximum(builder, r.minimum(builder, value, high), low)
+            kept = builder.fptrunc(value, r.reals8) if is_single else value
+            r.store(builder, kept, out, row)
+            kept = builder.fpext(kept, r.doubles) if is_single else kept
+            again = _restored(builder, kept, mean, width, scale)
+            differs = builder.fcmp_unordered("!=", again, given)
+            is_lost = builder.or_(is_lost, builder.and_(differs, is_rounded))
+            group = builder.lshr(row, r.index(LANES.bit_length() - 1))
+            builder.store(builder.bitcast(is_lost, r.BYTE), r.address(builder, lost, group))
+
+        _each_by_mode(context, builder, shapes[0][0], signature.args[2], args[2], work)
+        return context.get_dummy_value()
+
+    del typing, scale
+    return types.void(x, modes, tables, types.float64, out, lost), generate
 
 
 @intrinsic
-def _originals(
-    typing: Any, values: Any, row: Any, modes: Any, means: Any, widths: Any, scale: Any, out: Any
-) -> Any:
-    """Write what eight encoded rows stand for."""
+def _originals(typing: Any, values: Any, modes: Any, tables: Any, scale: Any, out: Any) -> Any:
+    """Write what encoded rows stand for; NaN for missing ones."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        values, modes, means, widths, out = r.pointers(
-            context, builder, signature, args, 0, 2, 3, 4, 6
-        )
-        row, scale = args[1], r.splat(builder, args[5], r.doubles)
-        mode = builder.zext(r.load(builder, modes, row, vector=r.bytes8), r.indices)
+        (values, modes, out), shapes = r.data(context, builder, signature, args, (0, 1, 4))
+        scale = r.splat(builder, args[3], r.doubles)
         is_single = signature.args[0].dtype == types.float32
-        value = r.load(builder, values, row, vector=r.reals8 if is_single else r.doubles)
-        value = builder.fpext(value, r.doubles) if is_single else value
-        mean = r.gather(builder, means, mode)
-        width = r.gather(builder, widths, mode)
-        r.store(builder, _restored(builder, value, mean, width, scale), out, row)
+
+        def work(row: Any, looked_up: LookUp) -> None:
+            value = r.load(builder, values, row, vector=r.reals8 if is_single else r.doubles)
+            value = builder.fpext(value, r.doubles) if is_single else value
+            mean, width = looked_up(r.load(builder, modes, row, vector=r.bytes8), 2)
+            r.store(builder, _restored(builder, value, mean, width, scale), out, row)
+
+        _each_by_mode(context, builder, shapes[0][0], signature.args[2], args[2], work)
         return context.get_dummy_value()
 
-    del typing, row, scale
-    returned = types.void(values, types.int64, modes, means, widths, types.float64, out)
-    return returned, generate
+    del typing, scale
+    return types.void(values, modes, tables, types.float64, out), generate
 
 
 @jit
-def _finish(  # type: ignore[no-untyped-def]
-    x, low, high, modes, means, inverses, widths, scale, out, rows, kept, found
-):
-    """Write the values of rows whose modes are known; list those that would be lost."""
-    for i in range(low, high, LANES):
-        lost = _values(x, i, modes, means, inverses, widths, scale, out)
-        if lost:
-            for j in range(LANES):
-                if (lost >> j) & 1:
-                    if x[i + j] != x[i + j]:
-                        modes[i + j], out[i + j] = MISSING, 0.0
+def _finish(x, low, modes, tables, scale, out, lost, rows, found):  # type: ignore[no-untyped-def]
+    """Write the values of a block whose modes are known; list the rows that would be lost."""
+    _values(x, modes, tables, scale, out, lost)
+    words = lost.view(np.uint64)
+    for word in range((x.size + 8 * LANES - 1) // (8 * LANES)):
+        if words[word]:
+            first = word * 8 * LANES
+            for i in range(first, min(first + 8 * LANES, x.size)):
+                if (lost[i // LANES] >> np.uint8(i % LANES)) & 1:
+                    if x[i] != x[i]:
+                        modes[i], out[i] = MISSING, 0.0
                     else:
                         if found < rows.size:
-                            rows[found], kept[found] = i + j, x[i + j]
+                            rows[found] = low + i
                         found += 1
     return found
 
@@ -163,25 +213,26 @@ def _finish(  # type: ignore[no-untyped-def]
 @jit
 def encode_argmax(  # type: ignore[no-untyped-def]
     x,  # in   (n,), a multiple of GROUP
-    cuts,  # in   (n_cuts,)
+    cuts,  # in   (n_cuts,), r.HELD where they are fewer: the others are NaN
+    winners,  # in   (n_cuts + 1,) int64, modes below the cuts; r.HELD too where cuts are fewer
     steps,  # in   (n_cuts,) int64, change of mode at each cut
     first,  # in   mode below all cuts
-    means,  # in   (256,), NaN where there is no mode
-    inverses,  # in   (256,) of the widths
-    widths,  # in   (256,)
+    tables,  # in   (3, 256): mean, width and its inverse of each mode, NaN where there is none
     scale,  # in   places of a whole unit to round to, or 0
     modes,  # out  (n,) uint8
     out,  # out  (n,) float32 or float64
     rows,  # out  (room,) int64, rows that decoding would not restore
-    kept,  # out  (room,) their values
 ):
-    """Encode by the most probable mode; return how many rows are kept, whatever the room."""
-    found = 0
+    """Encode by the most probable mode; return how many rows would be lost, whatever the room."""
+    found, lost = 0, np.zeros(BLOCK // LANES, np.uint8)
     for low in range(0, x.size, BLOCK):
-        high = min(low + BLOCK, x.size)
-        for i in range(low, high, GROUP):
-            _modes(x, i, cuts, steps, first, modes)
-        found = _finish(x, low, high, modes, means, inverses, widths, scale, out, rows, kept, found)
+        block, chosen = x[low : low + BLOCK], modes[low : low + BLOCK]
+        if winners.size == r.HELD:
+            _few_modes(block, cuts, winners, chosen)
+        else:
+            _modes(block, cuts, steps, first, chosen)
+        values = out[low : low + BLOCK]
+        found = _finish(block, low, chosen, tables, scale, values, lost, rows, found)
     return found
 
 
@@ -242,19 +293,16 @@ def encode_sampled(  # type: ignore[no-untyped-def]
     centers,  # in   (K,)
     halves,  # in   (K,)
     valid,  # in   (K,) bool
-    means,
-    inverses,
-    widths,
+    tables,
     scale,
     modes,
     out,
-    rows,
-    kept,  # the last eight as in encode_argmax
+    rows,  # the last five as in encode_argmax
 ):
-    """Encode by a drawn mode; return how many rows are kept, whatever the room."""
+    """Encode by a drawn mode; return how many rows would be lost, whatever the room."""
     cells, draws = np.empty(BLOCK, np.int32), np.empty(BLOCK, np.float32)
     last = np.int64(table.size // SLICES - 1)
-    found = 0
+    found, lost = 0, np.zeros(BLOCK // LANES, np.uint8)
     open_rows, picked = np.empty(BLOCK + 1, np.int32), np.empty(ROWS, np.int32)
     v, w = np.zeros(ROWS), np.zeros(ROWS, np.float32)
     e, mask = np.empty((peaks.size, ROWS)), np.empty(ROWS // LANES, np.uint8)
@@ -276,12 +324,12 @@ def encode_sampled(  # type: ignore[no-untyped-def]
             _exact(v, w, peaks, centers, halves, valid, e, top, s, g, mask, picked)
             for j in range(n):
                 modes[low + open_rows[part + j]] = picked[j]
-        found = _finish(x, low, high, modes, means, inverses, widths, scale, out, rows, kept, found)
+        block, chosen, values = x[low:high], modes[low:high], out[low:high]
+        found = _finish(block, low, chosen, tables, scale, values, lost, rows, found)
     return found
 
 
 @jit
-def decode(values, modes, means, widths, scale, out):  # type: ignore[no-untyped-def]
+def decode(values, modes, tables, scale, out):  # type: ignore[no-untyped-def]
     """Write what encoded rows, a multiple of LANES, stand for; NaN for missing ones."""
-    for i in range(0, values.size, LANES):
-        _originals(values, i, modes, means, widths, scale, out)
+    _originals(values, modes, tables, scale, out)

@@ -45,14 +45,14 @@ class Counter:
 
     Attributes
     ----------
-    n_missing, n_infinite : int
-        NaN and infinities so far; neither falls into a bin.
+    n_missing : int
+        NaN so far; infinities, which fall into no bin either, are the caller's to refuse.
     least, greatest : int
         Extreme values so far, as integers in the order of the floats.
     """
 
     def __init__(self, bins: Bins) -> None:
-        self.n_missing = self.n_infinite = 0
+        self.n_missing = 0
         self.least, self.greatest = np.iinfo(np.int64).max, np.iinfo(np.int64).min
         self._bins: Bins | None = bins
         self._table: NDArray[np.uint32] | None = None
@@ -71,11 +71,10 @@ class Counter:
             arrays += [self._bins.keys, self._bins.words]
         return sum(array.nbytes for array in arrays)
 
-    def add(self, values: FloatArray) -> bool:
-        """Count values, (n,); return whether any is infinite."""
+    def add(self, values: FloatArray) -> None:
+        """Count values, (n,), none of them infinite."""
         for start in range(0, len(values), CHUNK):
             self._add_chunk(np.ascontiguousarray(values[start : start + CHUNK], np.float64))
-        return self.n_infinite > 0 or (self._bins is None and bool(self._state[1]))
 
     def settle(self) -> Bins:
         """Return the canonical bins of all values."""
@@ -138,7 +137,7 @@ class Counter:
                 np.uint64(self._shift),
                 *self._places(),
             )
-            if self._state[5] > self._patience:  # the table lies where few rows are: place it anew
+            if self._state[4] > self._patience:  # the table lies where few rows are: place it anew
                 self._patience *= 2
                 self._open(self._settled_cells())
             if n_done == len(bits):
@@ -150,11 +149,9 @@ class Counter:
 
     def _sort_in(self, bins: Bins, bits: BitArray) -> None:
         """Count rows without cells: the first of all, or some with one beyond the known pages."""
-        is_special = bits & cells.EXPONENT == cells.EXPONENT
-        n_missing = int(np.count_nonzero(np.isnan(bits.view(np.float64))))
-        self.n_missing += n_missing
-        self.n_infinite += int(np.count_nonzero(is_special)) - n_missing
-        bits = bits[~is_special]
+        is_missing = bits & cells.EXPONENT == cells.EXPONENT
+        self.n_missing += int(np.count_nonzero(is_missing))
+        bits = bits[~is_missing]
         if len(bits):
             self._bins = combine(bins, bins_of_rows(bits))
             self._note_extremes(bits)
@@ -181,7 +178,7 @@ class Counter:
         size = 1 << room.bit_length()
         self._tags, self._homes = np.full(size, cells.FREE), np.zeros(size, np.int32)
         self._cells = np.zeros((room << p, 2), np.uint64)
-        self._state = np.array([0, 0, 0, self.least, self.greatest, 0], np.int64)
+        self._state = np.array([0, 0, self.least, self.greatest, 0], np.int64)
         cells.insert_pages(bins.keys, bins.words, *self._places())
 
     def _places(self) -> tuple[Any, ...]:
@@ -193,9 +190,8 @@ class Counter:
         """Return the bins of the cells; the hash is given up."""
         if self._bins is not None:
             return self._bins
-        self.n_infinite += int(self._state[1])
-        self.n_missing += int(self._state[2])
-        self.least, self.greatest = int(self._state[3]), int(self._state[4])
+        self.n_missing += int(self._state[1])
+        self.least, self.greatest = int(self._state[2]), int(self._state[3])
         near, far = np.flatnonzero(self._pages >= 0), np.flatnonzero(self._tags != cells.FREE)
         pages = np.concatenate((near.astype(np.uint64) + np.uint64(self._base), self._tags[far]))
         order = np.argsort(pages)

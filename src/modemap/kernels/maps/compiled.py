@@ -15,10 +15,12 @@ from modemap.kernels.maps.exact import (
     nearest_row,
     nearest_two,
     nearest_unit,
+    squared_distance,
 )
 from modemap.kernels.maps.online import PANEL as ONLINE_PANEL
 from modemap.kernels.maps.online import train_any, train_complete
-from modemap.kernels.maps.tile import PANEL, search
+from modemap.kernels.maps.panels import BY_PARTS, PARTS, ROUNDING
+from modemap.kernels.maps.tile import PANEL, Limits, search
 
 __all__ = [
     "ONLINE_PANEL",
@@ -34,8 +36,10 @@ __all__ = [
 ]
 
 BLOCK_BYTES = 1 << 20
+MANY_FEATURES = 64  # from which four sums side by side are faster than one
+MIXED = 512  # values that are mixed at once
 MAX_ROWS, MIN_ROWS = 4096, 96
-N_COMPLETE = 3  # longer formulas are those of incomplete samples
+N_COMPLETE = 4  # longer formulas are those of incomplete samples
 
 
 @jit
@@ -59,15 +63,85 @@ def _convert(X, panels, x, seen):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _searched(X, panels, x, seen, score, unit):  # type: ignore[no-untyped-def]
-    """Convert and search the samples of one block."""
+def _room_for_limits(rows, n_parts):  # type: ignore[no-untyped-def]
+    """Return order, limits and lengths for a block of so many samples."""
+    rests = np.empty((rows if n_parts > 1 else 0, PARTS), np.float32)
+    return np.arange(rows), np.empty(rows, np.float32), rests
+
+
+@jit
+def _slack(panels, length, n_features):  # type: ignore[no-untyped-def]
+    """Return how far rounding may move the scores of a sample of this length."""
+    if panels.metric == COSINE:
+        return panels.slack * length
+    if len(panels.formula) % N_COMPLETE <= 1:  # a product, whole or by parts
+        return panels.slack * panels.longest * (length + panels.longest)
+    return panels.slack * np.sqrt(float(n_features)) * (length + panels.longest)
+
+
+@jit
+def _length(row):  # type: ignore[no-untyped-def]
+    """Return the squared length of float32 values, in four sums that run side by side."""
+    a = b = c = d = np.float32(0.0)
+    whole = row.size // 4 * 4
+    for j in range(0, whole, 4):
+        a += row[j] * row[j]
+        b += row[j + 1] * row[j + 1]
+        c += row[j + 2] * row[j + 2]
+        d += row[j + 3] * row[j + 3]
+    for j in range(whole, row.size):
+        a += row[j] * row[j]
+    return (a + b) + (c + d)
+
+
+@jit
+def _limit(panels, x, score, unit, order, limits, rests):  # type: ignore[no-untyped-def]
+    """Turn the nearest of the coarse units into limits; put samples that share it side by side."""
+    n, n_features = x.shape
+    length = -(-n_features // PARTS)
+    firsts = np.zeros(panels.coarse_start.size + 1, np.int64)
+    for i in range(n):
+        firsts[unit[i] + 1] += 1
+        square = np.float32(0.0)
+        for part in range(PARTS - 1, -1, -1):
+            rests[i, part] = -np.sqrt(square) * np.float32(ROUNDING)
+            square += _length(x[i, part * length : (part + 1) * length])
+        limits[i] = score[i] + np.float32(2.0 * _slack(panels, np.sqrt(square), n_features))
+    for k in range(firsts.size - 1):
+        firsts[k + 1] += firsts[k]
+    for i in range(n):
+        order[firsts[unit[i]]] = i
+        firsts[unit[i]] += 1
+
+
+@jit
+def _searched(X, panels, x, seen, score, unit, best, room):  # type: ignore[no-untyped-def]
+    """Convert and search the samples of one block; with many features first some units alone.
+
+    ``best`` are views of the nearest units' scores and numbers.
+    """
     n = X.shape[0]
-    score[:n] = np.inf
-    unit[:n] = 0
+    order, limits, rests = room
+    has_limits = len(panels.formula) == BY_PARTS and rests.shape[0] > 0  # for others not compiled
+    order[:n] = np.arange(n)
     _convert(X, panels, x, seen)
-    search(
-        panels.formula, x[:n], seen, panels.panels, panels.start, panels.group, score[:n], unit[:n]
-    )
+    for turn in range(1 + has_limits):
+        is_coarse = has_limits and turn == 0
+        score[:n] = np.inf
+        unit[:n] = 0
+        search(
+            panels.formula,
+            x[:n],
+            seen,
+            panels.coarse if is_coarse else panels.panels,
+            panels.coarse_start if is_coarse else panels.start,
+            panels.group,
+            Limits(order, limits, rests, panels.rests, 1 + (PARTS - 1) * (has_limits - is_coarse)),
+            score[:n],
+            unit[:n],
+        )
+        if is_coarse:
+            _limit(panels, x[:n], *best, order, limits, rests)
 
 
 @jit
@@ -76,7 +150,8 @@ def add_nearest(  # type: ignore[no-untyped-def]
     weights,  # in      (n_samples,)
     panels,  # in      the codebook
     sums,  # in out  (n_units, n_features + 1), weighted samples of each unit, then their weights;
-    #                (n_units, 2 * n_features) with weights by feature where values are missing
+    #                (n_units, 2 * n_features) with weights by feature where values are missing;
+    #                without rows where counts alone are asked for
     counts,  # in out  (n_units,), weights of whole samples
 ):
     """Add each sample to its nearest unit; return the sum of weighted distances."""
@@ -84,17 +159,23 @@ def add_nearest(  # type: ignore[no-untyped-def]
     is_complete = len(panels.formula) <= N_COMPLETE
     x, seen = np.empty((rows, n_features), np.float32), np.empty((rows, n_features), np.float32)
     score, unit = np.empty(rows, np.float32), np.empty(rows, np.int32)
+    best, room = (score, unit), _room_for_limits(rows, panels.n_parts)
     added = 0.0
     for first in range(0, X.shape[0], rows):
         block = X[first : first + rows]
-        _searched(block, panels, x, seen, score, unit)
+        _searched(block, panels, x, seen, score, unit, best, room)
         for i in range(block.shape[0]):
             k, weight = np.int64(unit[i]), weights[first + i]
             if not score[i] < np.inf:
                 k = nearest_row(block[i], panels.codebook, panels.metric)
-            distance = distance_to_row(block[i], panels.codebook[k], panels.metric)
-            added += weight * (distance if panels.metric else np.sqrt(distance))
             counts[k] += weight
+            if sums.shape[0] == 0:
+                continue
+            if panels.metric or not is_complete or n_features < MANY_FEATURES:
+                distance = distance_to_row(block[i], panels.codebook[k], panels.metric)
+            else:
+                distance = squared_distance(block[i], panels.codebook[k])
+            added += weight * (distance if panels.metric else np.sqrt(distance))
             if is_complete:
                 for j in range(n_features):
                     sums[k, j] += weight * block[i, j]
@@ -118,22 +199,14 @@ def find_nearest(  # type: ignore[no-untyped-def]
     rows, n_features = _rows_of_block(*X.shape), X.shape[1]
     x, seen = np.empty((rows, n_features), np.float32), np.empty((rows, n_features), np.float32)
     score, unit = np.empty((rows, 2), np.float32), np.empty(rows, np.int32)
+    best, room = (score[:, 0], unit), _room_for_limits(rows, panels.n_parts)
     lengths, scratch = np.empty(panels.codebook.shape[0]), np.empty(panels.codebook.shape[0])
-    is_product = len(panels.formula) % N_COMPLETE == 1
     for first in range(0, X.shape[0], rows):
         block = X[first : first + rows]
-        _searched(block, panels, x, seen, score, unit)
+        _searched(block, panels, x, seen, score, unit, best, room)
         for i in range(block.shape[0]):
-            length = np.float32(0.0)
-            for j in range(n_features):
-                length += x[i, j] * x[i, j]
-            length = np.sqrt(length)
-            if panels.metric == COSINE:
-                slack = panels.slack * length
-            elif is_product:
-                slack = panels.slack * panels.longest * (length + panels.longest)
-            else:
-                slack = panels.slack * np.sqrt(float(n_features)) * (length + panels.longest)
+            length = np.sqrt(_length(x[i]))
+            slack = _slack(panels, length, n_features)
             k = np.int64(unit[i])
             if not score[i, 1] - score[i, 0] > slack:
                 k = nearest_unit(block[i], panels.features, panels.metric, lengths, scratch)
@@ -151,9 +224,10 @@ def find_two(  # type: ignore[no-untyped-def]
     rows, n_features = _rows_of_block(*X.shape), X.shape[1]
     x, seen = np.empty((rows, n_features), np.float32), np.empty((rows, n_features), np.float32)
     score, unit = np.empty((rows, 2), np.float32), np.empty((rows, 2), np.int32)
+    best, room = (score[:, 0], unit[:, 0]), _room_for_limits(rows, 1)
     for first in range(0, X.shape[0], rows):
         block = X[first : first + rows]
-        _searched(block, panels, x, seen, score, unit)
+        _searched(block, panels, x, seen, score, unit, best, room)
         for i in range(block.shape[0]):
             if score[i, 1] < np.inf:
                 units[first + i, 0] = unit[i, 0]
@@ -161,7 +235,7 @@ def find_two(  # type: ignore[no-untyped-def]
             else:
                 nearest_two(
                     block[i : i + 1],
-                    panels.features,
+                    panels.codebook.T.copy(),
                     panels.metric,
                     units[first + i : first + i + 1],
                 )
@@ -174,11 +248,12 @@ def mix(  # type: ignore[no-untyped-def]
     mixed,  # out  (n_out, n_values)
 ):
     """Write the product of two matrices, each sum in the order of its terms."""
-    for i in range(strengths.shape[0]):
-        out = mixed[i]
-        out[:] = 0.0
-        for k in range(values.shape[0]):
-            strength, value = strengths[i, k], values[k]
-            if strength != 0.0:
-                for j in range(out.size):
-                    out[j] += strength * value[j]
+    for low in range(0, values.shape[1], MIXED):  # few enough to stay in the first-level cache
+        for i in range(strengths.shape[0]):
+            out = mixed[i, low : low + MIXED]
+            out[:] = 0.0
+            for k in range(values.shape[0]):
+                strength, value = strengths[i, k], values[k, low : low + MIXED]
+                if strength != 0.0:
+                    for j in range(out.size):
+                        out[j] += strength * value[j]

@@ -1,8 +1,8 @@
 """How far each unit moves towards a sample, from short tables: no exponential for each unit.
 
 The tables hold the neighborhood's profile along both axes. They depend on the radius alone, so they
-are filled while the nearest unit is still unknown; then each row of the grid is a stretch of one
-table times an entry of the other.
+are filled for some updates at once, long before their nearest units are known; then each row of the
+grid is a stretch of one table times an entry of the other.
 """
 
 import math
@@ -24,63 +24,69 @@ NEGLIGIBLE = 1e-15  # weaker pulls change no float32, and would become denormal 
 
 
 @jit
-def empty_tables(lattice):  # type: ignore[no-untyped-def]
-    """Return the arrays that ``fill_tables`` writes: ``down``, ``across`` and ``beside``."""
-    down = np.empty(max(lattice.down.max(), lattice.across.max()) + 1)
-    across = down if lattice.width == lattice.height else np.empty(down.size)
-    return down, across, np.zeros((3, 2 * lattice.n_columns - 1 + r.LANES), np.float32)
-
-
-@jit
 def room_for_gains(n_units):  # type: ignore[no-untyped-def]
     """Return zeros for the gains of so many units; registers reach beyond the last one."""
     return np.zeros(n_units + r.LANES, np.float32)
 
 
 @jit
+def empty_tables(lattice, n_updates):  # type: ignore[no-untyped-def]
+    """Return the arrays that ``fill_tables`` writes for so many updates: ``below``, ``beside``."""
+    below = np.empty((n_updates, 2 * lattice.n_rows - 1))
+    return below, np.zeros((n_updates, 3, 2 * lattice.n_columns - 1 + r.LANES), np.float32)
+
+
+@jit
 def fill_tables(  # type: ignore[no-untyped-def]
     lattice,  # in   the grid
-    radius,  # in   of the neighborhood
+    radii,  # in   (n_updates,), of the neighborhood
     kind,  # in   number of the neighborhood
-    down,  # out  (n_steps,), strength by steps down
-    across,  # out  (n_steps,), by steps across: the same array where these are as long
-    beside,  # out  (3, 2 * n_columns - 1 or more), by shift of the rows and difference of columns
+    below,  # out  (n_updates, 2 * n_rows - 1), strength by difference of rows
+    beside,  # out  (n_updates, 3, 2 * n_columns - 1 or more), by shift and difference of columns
 ):
-    """Write the neighborhood's strengths along both axes."""
-    _fill_profile(down, lattice.height, radius, kind)
+    """Write the neighborhood's strengths along both axes for some updates."""
+    n_steps = max(lattice.down.max(), lattice.across.max()) + 1
+    profile = np.empty((n_steps, radii.size))
+    _fill_profile(profile, lattice.height, radii, kind)
+    for t in range(radii.size):
+        for k in range(2 * lattice.n_rows - 1):
+            below[t, k] = profile[lattice.down[k], t]
     if lattice.width != lattice.height:
-        _fill_profile(across, lattice.width, radius, kind)
-    for shift in range(3):
-        if lattice.is_hexagonal or shift == 1:
-            for k in range(2 * lattice.n_columns - 1):
-                beside[shift, k] = across[lattice.across[shift, k]]
+        _fill_profile(profile, lattice.width, radii, kind)
+    for t in range(radii.size):
+        for shift in range(3):
+            if lattice.is_hexagonal or shift == 1:
+                for k in range(2 * lattice.n_columns - 1):
+                    beside[t, shift, k] = profile[lattice.across[shift, k], t]
 
 
 @jit
 def _fill_profile(  # type: ignore[no-untyped-def]
-    profile,  # out  (n_steps,) float64, strength along one axis by steps
+    profile,  # out  (n_steps, n_updates) float64, strength along one axis by steps
     step,  # in   length of a step
-    radius,  # in   of the neighborhood
+    radii,  # in   (n_updates,), of the neighborhood
     kind,  # in   number of the neighborhood
 ):
-    """Write the profile of a neighborhood along an axis, a gaussian by recurrence."""
+    """Write the profiles of a neighborhood along an axis, gaussians by recurrence."""
     if kind in (BUBBLE, TRIANGLE):
-        for k in range(profile.size):
-            apart = k * step
-            if kind == BUBBLE:
-                profile[k] = 1.0 if apart <= radius else 0.0
-            else:
-                profile[k] = max(0.0, 1.0 - apart / radius)
+        for k in range(profile.shape[0]):
+            for t in range(radii.size):
+                if kind == BUBBLE:
+                    profile[k, t] = 1.0 if k * step <= radii[t] else 0.0
+                else:
+                    profile[k, t] = max(0.0, 1.0 - k * step / radii[t])
         return
-    ratio = step / radius
-    value, factor = 1.0, math.exp(-0.5 * ratio * ratio)
-    square = factor * factor
-    for k in range(profile.size):
-        profile[k] = value
-        value *= factor
-        factor *= square
-        if value < NEGLIGIBLE:
-            value = factor = 0.0
+    value, factor, square = np.ones(radii.size), np.empty(radii.size), np.empty(radii.size)
+    for t in range(radii.size):
+        ratio = step / radii[t]
+        factor[t] = math.exp(-0.5 * ratio * ratio)
+        square[t] = factor[t] * factor[t]
+    for k in range(profile.shape[0]):
+        for t in range(radii.size):  # side by side, so that registers hold several updates
+            profile[k, t] = value[t]
+            following = value[t] * factor[t]
+            value[t] = following if following >= NEGLIGIBLE else 0.0
+            factor[t] *= square[t]
 
 
 @intrinsic
@@ -109,8 +115,8 @@ def fill_gains(  # type: ignore[no-untyped-def]
     rate,  # in   learning rate
     radius,  # in   of the neighborhood
     kind,  # in   number of the neighborhood
-    down,  # in   strengths by steps down
-    beside,  # in   strengths by shift and difference of columns
+    below,  # in   (2 * n_rows - 1,), strengths by difference of rows
+    beside,  # in   (3, 2 * n_columns - 1 or more), by shift and difference of columns
     gains,  # out  (n_units + LANES or more,) float32
 ):
     """Write rate times the neighborhood of a unit."""
@@ -118,7 +124,7 @@ def fill_gains(  # type: ignore[no-untyped-def]
     r0, c0 = lattice.row[unit], unit - lattice.row[unit] * columns
     for row in range(rows):
         shift = 1 + (row % 2 - r0 % 2) * lattice.is_hexagonal
-        height = np.float32(rate * down[lattice.down[row - r0 + rows - 1]])
+        height = np.float32(rate * below[row - r0 + rows - 1])
         _stretch(beside, shift, columns - 1 - c0, height, gains, row * columns, columns)
     gains[rows * columns : rows * columns + r.LANES] = 0.0  # the last register reached beyond
     if kind == MEXICAN_HAT or (lattice.is_hexagonal and kind != GAUSSIAN):

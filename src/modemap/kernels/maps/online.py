@@ -11,9 +11,11 @@ import numpy as np
 from modemap.kernels.compilation import jit
 from modemap.kernels.maps.exact import row_distances
 from modemap.kernels.maps.gains import empty_tables, fill_gains, fill_tables, room_for_gains
-from modemap.kernels.maps.sweep import PANEL, sweep
+from modemap.kernels.maps.sweep import PANEL, expect, sweep
 
 __all__ = ["PANEL", "train_any", "train_complete"]
+
+AHEAD = 16  # updates whose samples and tables are prepared at once
 
 
 @jit
@@ -31,6 +33,14 @@ def _are_apart(lattice, units):  # type: ignore[no-untyped-def]
 
 
 @jit
+def _prepare(X, order, origin, scale, rows):  # type: ignore[no-untyped-def]
+    """Write the samples of some updates as the sweep reads them."""
+    for t in range(order.size):
+        for j in range(X.shape[1]):
+            rows[t, j] = np.float32((X[order[t], j] - origin[j]) * scale)
+
+
+@jit
 def train_complete(  # type: ignore[no-untyped-def]
     X,  # in      (n_samples, n_features) without NaN
     order,  # in      (n_updates,) int64, which sample is presented when
@@ -41,31 +51,32 @@ def train_complete(  # type: ignore[no-untyped-def]
     origin,  # in      (n_features,), subtracted from samples
     scale,  # in      multiplied with samples
     panels,  # in out  (n_panels, n_features, PANEL) float32, the units likewise
+    step,  # in      every so many updates the second nearest unit is looked for too
     distances,  # out     (n_updates,), of the samples to their nearest units, as presented
     apart,  # out     (n_updates,) bool, whether the second nearest unit was no neighbour
 ):
     """Present samples one by one, at least one."""
-    n_features = X.shape[1]
-    down, across, beside = empty_tables(lattice)
+    below, beside = empty_tables(lattice, AHEAD)
     gains = room_for_gains(panels.shape[0] * PANEL)
-    now, after = np.empty(n_features, np.float32), np.empty(n_features, np.float32)
+    rows = np.empty((AHEAD + 1, X.shape[1]), np.float32)
     units, scores = np.zeros(2, np.int64), np.empty(2, np.float32)
     has_two = lattice.n_rows * lattice.n_columns > 1
-    for j in range(n_features):
-        after[j] = np.float32((X[order[0], j] - origin[j]) * scale)
-    sweep(panels, gains, after, after, units, scores)  # gains are 0: the search alone
-    fill_tables(lattice, radii[0], kind, down, across, beside)
-    for t in range(order.size):
-        distances[t] = math.sqrt(scores[0]) / scale
-        apart[t] = has_two and _are_apart(lattice, units)
-        fill_gains(lattice, units[0], rates[t], radii[t], kind, down, beside, gains)
-        now, after = after, now
-        following = min(t + 1, order.size - 1)
-        if radii[following] != radii[t]:  # ahead of the sweep, which hides what it takes
-            fill_tables(lattice, radii[following], kind, down, across, beside)
-        for j in range(n_features):
-            after[j] = np.float32((X[order[following], j] - origin[j]) * scale)
-        sweep(panels, gains, now, after, units, scores)
+    for first in range(0, order.size, AHEAD):
+        stop = min(first + AHEAD, order.size)
+        _prepare(X, order[first : stop + 1], origin, scale, rows)
+        fill_tables(lattice, radii[first:stop], kind, below, beside)
+        if first == 0:
+            sweep(panels, gains, rows[0], rows[0], True, units, scores)  # no gains yet: a search
+        for t in range(first, stop):
+            k = t - first
+            distances[t] = math.sqrt(scores[0]) / scale
+            if t % step == 0:
+                apart[t] = has_two and _are_apart(lattice, units)
+            fill_gains(lattice, units[0], rates[t], radii[t], kind, below[k], beside[k], gains)
+            if t + AHEAD < order.size:
+                expect(X, order[t + AHEAD])
+            following = k + (t + 1 < order.size)
+            sweep(panels, gains, rows[k], rows[following], (t + 1) % step == 0, units, scores)
 
 
 @jit
@@ -84,7 +95,7 @@ def train_any(  # type: ignore[no-untyped-def]
 ):
     """Present samples one by one, with any metric and missing values; see train_complete."""
     n_units = features.shape[1]
-    down, across, beside = empty_tables(lattice)
+    below, beside = empty_tables(lattice, 1)
     gains = room_for_gains(n_units)
     lengths, distances = np.empty(n_units), np.empty(n_units)
     units = np.zeros(2, np.int64)
@@ -101,8 +112,8 @@ def train_any(  # type: ignore[no-untyped-def]
         errors[t] = low if metric else math.sqrt(low)
         apart[t] = n_units > 1 and _are_apart(lattice, units)
         if t == 0 or radii[t] != radii[t - 1]:
-            fill_tables(lattice, radii[t], kind, down, across, beside)
-        fill_gains(lattice, units[0], rates[t], radii[t], kind, down, beside, gains)
+            fill_tables(lattice, radii[t : t + 1], kind, below, beside)
+        fill_gains(lattice, units[0], rates[t], radii[t], kind, below[0], beside[0], gains)
         for j in range(features.shape[0]):
             value, feature = np.float64(x[j]), features[j]
             if not math.isnan(value):

@@ -64,12 +64,14 @@ def add_nearest(
         units[rows] = scores.argmin(axis=1)
         for i in np.flatnonzero(~(scores.min(axis=1) < np.inf)) + rows.start:
             units[i] = _distances(X[i : i + 1], panels.codebook.T, panels.metric).argmin()
+    np.add.at(counts, units, weights)
+    if not len(sums):
+        return 0.0
     distances = _distances_to(X, panels, units)
     is_seen = ~np.isnan(X)
     n_totals = sums.shape[1] - X.shape[1]
     added = np.hstack((np.where(is_seen, X, 0.0), is_seen[:, :n_totals]))
     np.add.at(sums, units, weights[:, np.newaxis] * added)
-    np.add.at(counts, units, weights)
     if METRICS[panels.metric] == "euclidean":
         distances = np.sqrt(distances)
     return float(np.cumsum(weights * distances)[-1])
@@ -89,7 +91,7 @@ def find_two(X: FloatArray, panels: Panels, units: IntArray) -> None:
         units[rows] = np.argsort(scores, axis=1, kind="stable")[:, :2]
         for i in np.flatnonzero(~np.isfinite(scores[:, : panels.codebook.shape[0]]).all(axis=1)):
             at = slice(rows.start + i, rows.start + i + 1)
-            nearest_two(X[at], panels.features, panels.metric, units[at])
+            nearest_two(X[at], panels.codebook.T, panels.metric, units[at])
 
 
 def nearest_two(X: FloatArray, features: FloatArray, metric: int, units: IntArray) -> None:
@@ -122,6 +124,7 @@ def train_complete(
     origin: FloatArray,
     scale: float,
     panels: NDArray[np.float32],
+    step: int,
     distances: FloatArray,
     apart: NDArray[np.bool_],
 ) -> None:
@@ -136,7 +139,8 @@ def train_complete(
             squares = fused(apart_by, apart_by, squares)
         first, second = _two_lowest(squares)
         distances[t] = np.sqrt(squares[first], dtype=np.float64) / scale
-        apart[t] = _are_apart(lattice, first, second)
+        if t % step == 0:
+            apart[t] = _are_apart(lattice, first, second)
         gains = _gains(lattice, first, rate, radius, kind)
         units = fused(gains[:, np.newaxis], x[i] - units, units)
     padded = panels.transpose(0, 2, 1).reshape(-1, n_features)

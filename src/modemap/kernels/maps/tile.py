@@ -6,9 +6,13 @@ feature; for the others it is the distance itself. The n_samples x n_units score
 a tile is summed in registers and folded at once into the running minimum of each row and lane.
 Lanes are reduced once, behind the last unit. Each score is summed over the features in their order,
 so neither the size of registers nor that of tiles changes a bit of it.
+
+With many features most units are seen to lose long before the last one: what the rest can still add
+to ``x.w`` is at most the product of the lengths that remain (Cauchy and Schwarz). A tile in which
+no unit can still win is left. That changes no result, for a limit is a score that some unit has.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
@@ -18,14 +22,25 @@ from numba.extending import intrinsic
 
 from modemap.kernels import registers as r
 from modemap.kernels.compilation import jit
+from modemap.kernels.maps.panels import BY_PARTS, PARTS
 
-__all__ = ["PANEL", "search"]
+__all__ = ["PANEL", "Limits", "search"]
 
 ROWS, COLUMNS = 6, 2  # of a tile: 12 sums and their operands fit the 16 registers of AVX2 too
 PANEL = COLUMNS * r.LANES  # units of a packed panel
 MANHATTAN, CHEBYSHEV = 2, 3  # lengths of ``formula``; 1 is the product
-N_FORMULAS = 3  # longer by as many where values may be missing
+N_FORMULAS = 4  # longer by as many where values may be missing
 BOTH = 2  # dimensions of an array that keeps two for each row
+
+
+class Limits(NamedTuple):
+    """What lets a search leave tiles early; arrays of lengths are read if there are parts alone."""
+
+    order: Any  # (n_samples,) int64, in which rows are searched: alike beside alike
+    scores: Any  # (n_samples,) float32, above which no unit can be the nearest
+    rests: Any  # (n_samples, PARTS) float32, minus the length of a sample behind each part
+    unit_rests: Any  # (PARTS, n_panels * PANEL) float32, the lengths of units
+    n_parts: int  # of the features, after each of which a tile is looked at; 1 for never
 
 
 def _add(builder: Any, formula: int, total: Any, x: Any, w: Any, seen: Any, half: Any) -> Any:
@@ -151,53 +166,122 @@ def _keeper(score: Any, unit: Any) -> type[_Nearest]:
     return _NearestWithGap if score.ndim == BOTH else _Nearest
 
 
+class _Sums:
+    """The scores of a tile as they grow, feature by feature."""
+
+    def __init__(self, builder: Any, formula: int, rows: list[Any], masks: list[Any]) -> None:
+        self.builder, self.formula, self.rows, self.masks = builder, formula, rows, masks
+        self.slots = [[cgutils.alloca_once(builder, r.reals) for _ in range(COLUMNS)] for _ in rows]
+
+    def begin(self, starts: Any, first_unit: Any) -> None:
+        """Take the scores before the first feature."""
+        for c in range(COLUMNS):
+            value = r.load(self.builder, starts, first_unit, c * r.LANES)
+            for line in self.slots:
+                self.builder.store(value, line[c])
+
+    def add(self, panel: Any, j: Any) -> None:
+        """Add one feature."""
+        b, at = self.builder, self.builder.mul(j, r.index(PANEL))
+        ws = [r.load(b, panel, at, c * r.LANES) for c in range(COLUMNS)]
+        halves = [b.fmul(b.fmul(w, w), r.constant(0.5)) for w in ws]
+        for row, mask, line in zip(self.rows, self.masks, self.slots, strict=True):
+            value = r.splat(b, b.load(b.gep(row, [j])))
+            shown = r.splat(b, b.load(b.gep(mask, [j]))) if mask else None
+            for slot, w, half in zip(line, ws, halves, strict=True):
+                b.store(_add(b, self.formula, b.load(slot), value, w, shown, half), slot)
+
+    def can_win(self, rests: list[Any], unit_rests: list[Any], limits: list[Any]) -> Any:
+        """Return whether a score can still come down to its row's limit."""
+        b, found = self.builder, None
+        for line, rest, limit in zip(self.slots, rests, limits, strict=True):
+            for slot, unit_rest in zip(line, unit_rests, strict=True):
+                least = r.fma(b, r.splat(b, rest), unit_rest, b.load(slot))
+                can = b.fcmp_unordered("<=", least, r.splat(b, limit))  # true for NaN too
+                found = can if found is None else b.or_(found, can)
+        mask = ir.IntType(r.LANES)
+        return b.icmp_unsigned("!=", b.bitcast(found, mask), ir.Constant(mask, 0))
+
+    def offer(self, keepers: list[_Nearest], first_unit: Any) -> None:
+        """Fold the scores into the results of their rows."""
+        numbers = r.numbered(self.builder, first_unit, COLUMNS)
+        for keeper, line in zip(keepers, self.slots, strict=True):
+            first, second = (
+                (self.builder.load(slot), at) for slot, at in zip(line, numbers, strict=True)
+            )
+            keeper.offer(first, second)
+
+
 @intrinsic
 def _tile(
     typing: Any, formula: Any, x: Any, seen: Any, i: Any, panels: Any, start: Any,
-    first: Any, stop: Any, score: Any, unit: Any,
+    first: Any, stop: Any, order: Any, limits: Any, rests: Any, unit_rests: Any, n_parts: Any,
+    score: Any, unit: Any,
 ) -> Any:  # fmt: skip
     """Refine the result of rows i, i + 1, ... by panels first .. stop - 1; return the next row."""
     masked = len(formula) > N_FORMULAS
     number = len(formula) - N_FORMULAS * masked
-    kinds = (formula, x, seen, types.intp, panels, start, types.intp, types.intp, score, unit)
+    kinds = (
+        formula, x, seen, types.intp, panels, start, types.intp, types.intp,
+        order, limits, rests, unit_rests, types.intp, score, unit,
+    )  # fmt: skip
 
     def generate(context: Any, b: Any, signature: Any, args: Any) -> Any:
-        pointers, shapes = r.data(context, b, signature, args, (1, 2, 4, 5, 8, 9))
-        xs, seens, panels, starts, scores, units = pointers
-        n_samples, n_features = shapes[0]
+        pointers, shapes = r.data(context, b, signature, args, (1, 2, 4, 5, 8, 9, 10, 11, 13, 14))
+        xs, seens, panels, starts, numbers, bars, lengths, unit_lengths, scores, units = pointers
+        (n_samples, n_features), (n_units,) = shapes[0], shapes[3]
         last = b.sub(n_samples, r.index(1))
         places = [b.add(args[3], r.index(row)) for row in range(ROWS)]
         places = [b.select(b.icmp_signed("<", at, last), at, last) for at in places]  # clamped
+        places = [b.load(b.gep(numbers, [at])) for at in places]
         rows = [b.gep(xs, [b.mul(at, n_features)]) for at in places]
         masks = [b.gep(seens, [b.mul(at, n_features)]) if masked else None for at in places]
         keepers = [_keeper(score, unit)(b, scores, units, at) for at in places]
-        sums = [[cgutils.alloca_once(b, r.reals) for _ in range(COLUMNS)] for _ in rows]
+        sums = _Sums(b, number, rows, masks)
+        can_win = cgutils.alloca_once(b, ir.IntType(1))
+
+        def add_parts(panel: Any, first_unit: Any) -> None:
+            """Add all features, unless it is seen after a part of them that no unit can win."""
+            most = b.sub(b.add(n_features, args[12]), r.index(1))
+            length = b.sdiv(most, args[12])
+            with cgutils.for_range(b, args[12]) as part:
+                low = b.mul(part.index, length)
+                high = b.add(low, length)
+                is_last = b.icmp_signed(">=", high, n_features)
+                high = b.select(is_last, n_features, high)
+                with cgutils.for_range_slice(b, low, high, r.index(1), r.INDEX) as (j, _):
+                    sums.add(panel, j)
+                with b.if_then(b.not_(is_last)):
+                    behind = b.add(b.mul(part.index, n_units), first_unit)
+                    found = sums.can_win(
+                        [
+                            b.load(r.address(b, lengths, b.mul(at, r.index(PARTS)), part.index))
+                            for at in places
+                        ],
+                        [r.load(b, unit_lengths, behind, c * r.LANES) for c in range(COLUMNS)],
+                        [b.load(b.gep(bars, [at])) for at in places],
+                    )
+                    b.store(found, can_win)
+                    with b.if_then(b.not_(found)):
+                        part.do_break()
 
         with cgutils.for_range_slice(b, args[6], args[7], r.index(1), r.INDEX) as (p, _):
             first_unit = b.mul(p, r.index(PANEL))
             panel = b.gep(panels, [b.mul(first_unit, n_features)])
-            for c in range(COLUMNS):
-                begin = r.load(b, starts, b.add(first_unit, r.index(c * r.LANES)))
-                for line in sums:
-                    b.store(begin, line[c])
-            with cgutils.for_range(b, n_features) as loop:
-                at = b.mul(loop.index, r.index(PANEL))
-                ws = [r.load(b, panel, b.add(at, r.index(c * r.LANES))) for c in range(COLUMNS)]
-                halves = [b.fmul(b.fmul(w, w), r.constant(0.5)) if masked else None for w in ws]
-                for row, mask, line in zip(rows, masks, sums, strict=True):
-                    value = r.splat(b, b.load(b.gep(row, [loop.index])))
-                    shown = r.splat(b, b.load(b.gep(mask, [loop.index]))) if masked else None
-                    for slot, w, half in zip(line, ws, halves, strict=True):
-                        b.store(_add(b, number, b.load(slot), value, w, shown, half), slot)
-            numbers = r.numbered(b, first_unit, COLUMNS)
-            for keeper, line in zip(keepers, sums, strict=True):
-                offers = [(b.load(slot), at) for slot, at in zip(line, numbers, strict=True)]
-                keeper.offer(*offers)
+            sums.begin(starts, first_unit)
+            b.store(cgutils.true_bit, can_win)
+            if number == BY_PARTS:
+                add_parts(panel, first_unit)
+            else:
+                with cgutils.for_range(b, n_features) as loop:
+                    sums.add(panel, loop.index)
+            with b.if_then(b.load(can_win)):
+                sums.offer(keepers, first_unit)
         for keeper in keepers:
             keeper.finish()
         return b.add(args[3], r.index(ROWS))
 
-    del typing, i, first, stop
+    del typing, i, first, stop, n_parts
     return types.intp(*kinds), generate
 
 
@@ -209,6 +293,7 @@ def search(  # type: ignore[no-untyped-def]
     panels,  # in      (n_panels, n_features, PANEL) float32, minus the codebook
     start,  # in      (n_panels * PANEL,) float32, scores before the first feature
     group,  # in      panels that fit the second-level cache
+    limits,  # in      what lets it leave tiles early
     score,  # in out  (n_samples,) float32; (n_samples, 2) to keep the second smallest too
     unit,  # in out  (n_samples,) int32; (n_samples, 2) to keep its unit too
 ):
@@ -217,4 +302,7 @@ def search(  # type: ignore[no-untyped-def]
         stop = min(first + group, panels.shape[0])
         i = 0
         while i < x.shape[0]:
-            i = _tile(formula, x, seen, i, panels, start, first, stop, score, unit)
+            i = _tile(
+                formula, x, seen, i, panels, start, first, stop, limits.order, limits.scores,
+                limits.rests, limits.unit_rests, limits.n_parts, score, unit,
+            )  # fmt: skip

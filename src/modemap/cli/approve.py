@@ -1,0 +1,23 @@
+"""`modemap approve`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["approve"]
+
+
+def approve(
+    version: Annotated[int, typer.Argument(help="A version that the gate has passed.")],
+    key: Annotated[Path, typer.Option(help="The private ssh key of an approver.")],
+    why: Annotated[str, typer.Option(help="Kept in what is signed.")],
+) -> None:
+    """Sign the gate's verdict on a version, where params ask for a person's approval.
+
+    Example: modemap approve 3 --key ~/.ssh/id_ed25519 --why "looked at the report"
+    """
+    from modemap.lifecycle.approve import approve as approve_version  # noqa: PLC0415
+
+    approval = approve_version(Path.cwd(), version, key=key, why=why)
+    typer.echo(f"version {version} approved by {approval.identity} until {approval.expires}")

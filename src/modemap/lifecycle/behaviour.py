@@ -1,0 +1,69 @@
+"""What must not change a release's answers: the order of rows, their repetition, their units."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modemap.estimators import Preparation
+from modemap.release import Release
+
+__all__ = ["try_behaviour"]
+
+TOLERANCE = 1e-9
+FACTOR = 1024.0  # a power of two: rows in other units have the very same digits
+
+
+def try_behaviour(release: Release, rows: NDArray[np.float64]) -> dict[str, str | None]:
+    """Return for each property None, or in words how ``release`` answered ``rows`` otherwise.
+
+    Parameters
+    ----------
+    release : Release
+        The release.
+    rows : ndarray of shape (n_rows, n_columns)
+        Raw rows without missing values.
+    """
+    expected = vars(release.score(rows))
+    order = np.random.default_rng(0).permutation(len(rows))
+    back = np.argsort(order)
+    repeated = vars(release.score(np.repeat(rows, 2, axis=0)))
+    first, second = (
+        _difference(expected, {name: values[start::2] for name, values in repeated.items()})
+        for start in (0, 1)
+    )
+    permuted = {name: values[back] for name, values in vars(release.score(rows[order])).items()}
+    return {
+        "row_order": _difference(expected, permuted),
+        "duplicated_rows": first or second,
+        "rescaled_units": _difference(expected, _rescaled(release, rows)),
+    }
+
+
+def _rescaled(release: Release, rows: NDArray[np.float64]) -> dict[str, NDArray[np.generic]]:
+    """Return the answers to ``rows`` in other units, told in the old ones.
+
+    The modes are those of values in the old units, and left out.
+    """
+    old, new = release.preparation, Preparation(release.columns, release.preparation.missing)
+    for name in ("center_", "scale_", "fill_"):
+        setattr(new, name, getattr(old, name) * FACTOR)
+    new.n_features_in_ = old.n_features_in_
+    shift = len(release.columns) * np.log(FACTOR)
+    other = replace(release, preparation=new, anomaly=release.anomaly - shift)
+    answers = vars(other.score(rows * FACTOR))
+    answers = answers | {"log_likelihood": answers["log_likelihood"] + shift}
+    return {name: values for name, values in answers.items() if name != "modes"}
+
+
+def _difference(
+    expected: Mapping[str, NDArray[np.generic]], found: Mapping[str, NDArray[np.generic]]
+) -> str | None:
+    for name, values in found.items():
+        tolerance = TOLERANCE if values.dtype.kind == "f" else 0
+        close = np.isclose(values, expected[name], rtol=tolerance, atol=tolerance)
+        if not close.all():
+            row = int(np.argmin(close.reshape(len(values), -1).all(axis=1)))
+            return f"{name} of row {row} were {expected[name][row]}, then {values[row]}"
+    return None
