@@ -297,13 +297,11 @@ def test_a_dry_run_shows_and_writes_nothing(source, tmp_path):
 def test_a_project_of_every_kind_runs_from_the_built_wheel(tmp_path):
     """`modemap init`, `dvc repro` and `modemap run` succeed without an edit, by the wheel alone."""
     tools = tmp_path / "tools"
-    subprocess.run(
-        ["uv", "build", "--wheel", "--no-build-isolation", "-q", "-o", tools], check=True
-    )
+    uv = (sys.executable, "-m", "uv")
+    subprocess.run([*uv, "build", "--wheel", "--no-build-isolation", "-q", "-o", tools], check=True)
     (wheel,) = tools.glob("*.whl")
-    subprocess.run(
-        ["uv", "pip", "install", "-q", "--no-deps", "--target", tools, wheel], check=True
-    )
+    into = ("--no-deps", "--python", sys.executable, "--target", tools)
+    subprocess.run([*uv, "pip", "install", "-q", *into, wheel], check=True)
     (tmp_path / "home").mkdir()
     above = Project(tmp_path, tmp_path / "home")
     modemap = (sys.executable, "-m", "modemap.cli")

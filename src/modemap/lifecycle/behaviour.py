@@ -44,15 +44,18 @@ def try_behaviour(release: Release, rows: NDArray[np.float64]) -> dict[str, str 
 def _rescaled(release: Release, rows: NDArray[np.float64]) -> dict[str, NDArray[np.generic]]:
     """Return the answers to ``rows`` in other units, told in the old ones.
 
-    The modes are those of values in the old units, and left out.
+    What only the map sees has no unit. Modes are those of values in the old units, and left out.
     """
-    old, new = release.preparation, Preparation(release.columns, release.preparation.missing)
+    old = release.preparation
+    new = Preparation(release.columns, old.missing, old.map_only)
+    factors = np.ones(len(release.columns))
+    factors[old.measured_] = FACTOR
     for name in ("center_", "scale_", "fill_"):
-        setattr(new, name, getattr(old, name) * FACTOR)
+        setattr(new, name, getattr(old, name) * factors)
     new.n_features_in_ = old.n_features_in_
-    shift = len(release.columns) * np.log(FACTOR)
+    shift = len(old.measured_) * np.log(FACTOR)
     other = replace(release, preparation=new, anomaly=release.anomaly - shift)
-    answers = vars(other.score(rows * FACTOR))
+    answers = vars(other.score(rows * factors))
     answers = answers | {"log_likelihood": answers["log_likelihood"] + shift}
     return {name: values for name, values in answers.items() if name != "modes"}
 

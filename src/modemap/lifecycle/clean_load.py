@@ -74,7 +74,7 @@ def main(directory: Path, digest: str, *champion: str) -> None:
     rows = _between(golden_rows(directory))
     report: dict[str, Any] = {
         "digest": release.digest,
-        "columns": release.columns,
+        "columns": release.measured_columns,
         "load_seconds": loaded - started,
         "answer_seconds": answered - loaded,
         "behaviour": try_behaviour(release, rows),
