@@ -70,6 +70,8 @@ evaluate:
 gate:
   quantization_error_tolerance: 0.01
   log_likelihood_tolerance: 0.01
+  calibration_max: 0.2 # few rows miss a distribution by chance
+  stability_min: -1.0 # and have no segments
 """
 CONTRACT = """\
 key: [id]
