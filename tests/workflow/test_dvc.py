@@ -79,7 +79,7 @@ print(json.dumps([{"n_rows": r.data.params["n_rows"], "metrics": r.data.metrics}
 
 @pytest.mark.parametrize("stage", ["ingest", "prepare", "train_som", "evaluate"])
 def test_a_killed_stage_leaves_nothing_half_written(promoted, copied, stage):
-    """After SIGKILL at any moment the next run continues to the same bytes."""
+    """After SIGKILL to it and DVC at any moment the next run continues to the same bytes."""
     outputs = {
         "ingest": "data/raw",
         "prepare": "data/prepared",
@@ -98,6 +98,7 @@ def test_a_killed_stage_leaves_nothing_half_written(promoted, copied, stage):
         time.sleep(seconds)
         os.killpg(child.pid, signal.SIGKILL)
         child.wait()
+        _mend_lock(copied.root / ".dvc" / "tmp" / "rwlock")
         output = copied.root / outputs[stage]
         whole = promoted.root / outputs[stage]
         assert not output.exists() or contents(output) == contents(whole)
@@ -106,6 +107,16 @@ def test_a_killed_stage_leaves_nothing_half_written(promoted, copied, stage):
 
     assert copied.read("dvc.lock") == lock
     assert not list(copied.root.glob("*/.*.part*"))
+
+
+def _mend_lock(path: Path) -> None:
+    """Remove DVC's own lock file if the kill came in the moment in which DVC writes it in place."""
+    try:
+        json.loads(path.read_text())
+    except FileNotFoundError:  # DVC was killed before it needed one
+        return
+    except json.JSONDecodeError:
+        path.unlink()
 
 
 def contents(folder: Path) -> dict[str, bytes]:

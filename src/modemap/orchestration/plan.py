@@ -11,7 +11,11 @@ from modemap.orchestration.standby import standby
 
 __all__ = ["LockConflictError", "Plan", "lock_conflict", "read_plan"]
 
-LOCK_MESSAGES = ("Unable to acquire lock", "is being blocked by")
+LOCK_MESSAGES = (
+    "Unable to acquire lock",
+    "is being blocked by",
+    "Unable to read RWLock-file",  # DVC writes it in place: another writes now, or was killed then
+)
 
 
 class LockConflictError(StageError):
