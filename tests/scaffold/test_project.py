@@ -108,6 +108,19 @@ def test_the_gate_of_a_small_table_knows_how_few_rows_judge(
     assert gate.calibration_max == calibration
 
 
+def test_the_gate_of_the_smallest_table_stops_a_map_of_one_unit(tmp_path):
+    """However few rows judge, a map that puts them all on one unit is stopped."""
+    pq.write_table(every_kind().slice(0, 50), tmp_path / "rows.parquet")
+
+    made = plan_project(str(tmp_path / "rows.parquet"), tmp_path / "new")
+    (tmp_path / "params.yaml").write_text(made.files["params.yaml"])
+
+    params = load_params(tmp_path / "params.yaml")
+    n_units = params.train_som.n_rows * params.train_som.n_columns
+    assert params.gate.dead_unit_share_max < (n_units - 1) / n_units
+    assert params.gate.calibration_max < 1
+
+
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
 def test_the_rows_keep_the_contract_that_was_made_of_them(tmp_path, suffix):
     """Every rule is met by the very rows, and evaluated some of them."""

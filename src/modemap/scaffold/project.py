@@ -33,6 +33,7 @@ COMPONENTS = 8
 TEST_SHARE = 0.15
 ROWS_TO_JUDGE_ON = (10, 100)  # test rows that the gate asks for, least and most
 SLACK = 0.25  # share of dead units beyond that of rows that are spread evenly
+MOST_DEAD = 0.9  # less than that of the smallest map with all rows on one unit
 KOLMOGOROV = 1.63  # times the root of the rows: what chance exceeds once in a hundred
 ROWS_PER_NUMBER = 10  # training rows for each column of each component, at least
 KNOWN_FILES = ("*.parquet", "*.pq", "*.csv", "*.csv.gz", "*.csv.bz2")
@@ -167,7 +168,7 @@ def _bounds(n_test: int, n_units: int) -> dict[str, Any]:
     calibration = KOLMOGOROV / math.sqrt(max(n_test, 1))
     return {
         "n_rows_min": min(max(n_test // 2, few), many),
-        "dead_unit_share_max": round(min(max(dead, Facts.dead_unit_share_max), 1.0), 2),
+        "dead_unit_share_max": round(min(max(dead, Facts.dead_unit_share_max), MOST_DEAD), 2),
         "calibration_max": round(min(max(calibration, Facts.calibration_max), 1.0), 2),
     }
 
