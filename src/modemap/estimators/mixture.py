@@ -37,6 +37,7 @@ from modemap.estimators.posterior import (
     Posterior,
     Prior,
     Statistics,
+    component_peaks,
     expected_weights,
     plug_in,
     precisions,
@@ -263,6 +264,18 @@ class BayesianGaussianMixture(DensityMixin, BaseEstimator):
         check_is_fitted(self)
         density = plug_in(self._posterior(self.mean_prior_), self._prior(), self.weights_)
         return self._by_block(X, lambda scores: logsumexp(scores, axis=1), density)
+
+    @property
+    def scoring_weights_(self) -> FloatArray:
+        """Weights of the Gaussians of ``means_`` and ``covariances_`` in :meth:`score_samples`.
+
+        They add up to a little less than 1, as the expected log density does.
+        """
+        check_is_fitted(self)
+        posterior, prior = self._posterior(self.mean_prior_), self._prior()
+        of_estimate = plug_in(posterior, prior, np.ones(len(self.weights_)))
+        weights: FloatArray = np.exp(component_peaks(posterior, prior) - of_estimate)
+        return weights
 
     def predict(self, X: ArrayLike) -> IntArray:
         """Return each row's most probable component."""
