@@ -49,7 +49,9 @@ def test_shares_of_a_fitted_mixture_add_up_to_its_score():
 def test_independent_columns_answer_for_themselves():
     """Without correlation a column's share is the surprise of its own value."""
     single = SimpleNamespace(
-        scoring_weights_=np.ones(1), means_=np.array([[1.0, -2.0]]), covariances_=np.diag([4.0, 9.0])[None]
+        scoring_weights_=np.ones(1),
+        means_=np.array([[1.0, -2.0]]),
+        covariances_=np.diag([4.0, 9.0])[None],
     )
     X = np.array([[1.0, 40.0], [-9.0, 0.0]])
 

@@ -52,7 +52,6 @@ def create_app(follower: Follower, params: ServeParams, keys: Mapping[str, str])
         follower.start()
         yield
         await asyncio.to_thread(follower.stop)
-        scorer.close()
 
     app = FastAPIOffline(
         title="modemap",

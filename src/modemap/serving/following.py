@@ -46,10 +46,12 @@ class Follower:
         self.trouble: ModemapError | None = None
         self._source, self._seconds = source, seconds
         self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._follow, name="follower", daemon=True)
+        self._thread = threading.Thread()
 
     def start(self) -> None:
         """Begin to follow; the first release is loaded in the background."""
+        self._ending.clear()
+        self._thread = threading.Thread(target=self._follow, name="follower", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -93,13 +95,13 @@ def champion_source(root: Path) -> Source:
     Without a registry to ask, the release that served last is loaded from where it was kept.
     """
     project = load_params(root / "params.yaml").project
-    opened: list[Registry] = []
+    opened: list[History] = []  # folded once, then only newer entries are read
 
     def look(served: Served | None) -> Served | None:
         try:
             if not opened and store_exists(root):
-                opened.append(Registry(open_store(root, project)))
-            promoted = Promoted.of(opened[0], History(opened[0]).head()) if opened else None
+                opened.append(History(Registry(open_store(root, project))))
+            promoted = Promoted.of(opened[0].registry, opened[0].head()) if opened else None
             return served if promoted is None else _load(root, promoted, served)
         except RegistryError:
             if served is None and (kept := _kept(root)):

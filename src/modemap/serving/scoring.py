@@ -40,10 +40,6 @@ class Scorer:
         self._waiting.append((served, X, future))
         return await future
 
-    def close(self) -> None:
-        """End the thread for large requests."""
-        self._beside.shutdown()
-
     def _score_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
         waiting = [job for job in waiting if not job[2].done()]  # the caller may have gone
