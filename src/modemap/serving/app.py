@@ -31,6 +31,8 @@ __all__ = ["create_app"]
 
 MAX_EXPLAINED = 100  # rows; each is looked at in 32 orders of its columns
 MAX_SAMPLED = 100_000
+LOADING = """<!doctype html><meta http-equiv="refresh" content="1"><title>modemap</title>
+<p>A release is being loaded; <a href="readyz">what is known of it</a>.</p>"""
 
 
 def create_app(follower: Follower, params: ServeParams, keys: Mapping[str, str]) -> FastAPI:
@@ -185,7 +187,8 @@ def _add_operations(app: FastAPI, service: _Service) -> None:
 
     @app.get("/", include_in_schema=False)
     async def home() -> HTMLResponse:
-        return HTMLResponse(page(service.served()))
+        served = service.follower.served
+        return HTMLResponse(page(served)) if served else HTMLResponse(LOADING, 503, RETRY)
 
 
 def _add_hosting(app: FastAPI, service: _Service) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 from pathlib import Path
 
 import uvicorn
@@ -17,6 +18,9 @@ KEYS_VARIABLE = "MODEMAP_API_KEYS"
 SHA256_LENGTH = 64
 KEEP_ALIVE_SECONDS = 30
 SHUTDOWN_SECONDS = 30
+BACKLOG = 2048
+
+log = logging.getLogger(__name__)
 
 
 def run_service(root: Path, *, host: str, port: int, release: Path | None = None) -> None:
@@ -33,16 +37,33 @@ def run_service(root: Path, *, host: str, port: int, release: Path | None = None
     source = directory_source(release) if release else champion_source(root)
     keys = read_keys(os.environ.get(KEYS_VARIABLE, ""))
     app = create_app(Follower(source, params.follow_seconds), params, keys)
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
-        host=host,
-        port=port,
         log_config=None,
         access_log=False,
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
+    with _listening(host, port) as listener:
+        log.info("http://%s:%s until Ctrl-C", host, listener.getsockname()[1])
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), family=_family(host), backlog=BACKLOG)
+    except OSError as error:
+        raise ParamsError(
+            f"--host {host} --port {port}",
+            "must be an address of this machine that nothing listens at",
+            found=error.strerror or str(error),
+            hint="stop what listens there, or take --port 0 for any that is free",
+        ) from None
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 def read_keys(text: str) -> dict[str, str]:
