@@ -83,9 +83,10 @@ def test_a_new_champion_takes_over_and_no_request_fails(serving, make_release, t
 
 def test_an_address_that_is_taken_is_told(tiny_release):
     """Host and port are named, with what to do."""
-    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(ParamsError) as refused:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        run_service(tiny_release.parent, host="127.0.0.1", port=port, release=tiny_release)
+        with pytest.raises(ParamsError) as refused:
+            run_service(tiny_release.parent, host="127.0.0.1", port=port, release=tiny_release)
 
     assert refused.value.place == f"--host 127.0.0.1 --port {port}"
     assert "in use" in refused.value.found
