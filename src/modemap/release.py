@@ -38,6 +38,7 @@ __all__ = [
     "golden_rows",
     "load_release",
     "release_digest",
+    "unit_positions",
     "verify_release",
     "write_golden",
     "write_manifest",
@@ -149,6 +150,14 @@ class Release:
         codebook = self.preparation.inverse_transform(self.som.codebook_)
         _, distances = nearest_units(yardstick.transform(X), yardstick.transform(codebook))
         return distances
+
+
+def unit_positions(som: "SelfOrganizingMap") -> FloatArray:
+    """Return the place of each unit on the plane, (n_units, 2): row and column."""
+    from modemap.kernels import Grid  # noqa: PLC0415
+
+    grid = Grid(som.n_rows_, som.n_columns_, som.topology, som.boundary)
+    return np.asarray(grid.positions)
 
 
 def write_manifest(

@@ -8,7 +8,7 @@ from modemap.release import golden_rows
 from modemap.serving.bodies import ARROW, arrow_bytes
 from tests.serving.conftest import ROW
 
-FIELDS = {"unit", "position", "segment", "distance", "anomaly_percentile", "log_likelihood"}
+FIELDS = {"unit", "position", "segment", "map_distance", "anomaly_percentile", "log_likelihood"}
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ def test_shares_add_up_to_the_score(client, X, served):
     for row in answer:
         shares = row["shares"]
         assert sum(shares["log_likelihood"].values()) == pytest.approx(-row["log_likelihood"])
-        assert sum(shares["distance"].values()) == pytest.approx(row["distance"] ** 2)
+        assert sum(shares["map_distance"].values()) == pytest.approx(row["map_distance"] ** 2)
         assert row["typical"][0]["unit"] == row["unit"]
 
 

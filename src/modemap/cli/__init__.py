@@ -17,6 +17,7 @@ from modemap.cli.register import register
 from modemap.cli.report import report
 from modemap.cli.rollback import rollback
 from modemap.cli.run import run
+from modemap.cli.score import score
 from modemap.cli.serve import serve
 from modemap.cli.status import status
 from modemap.cli.store import store
@@ -43,8 +44,9 @@ COMMANDS = (
     checkout,
     report,
     summary,
-    deploy,
+    score,
     serve,
+    deploy,
     ui,
     upgrade,
 )

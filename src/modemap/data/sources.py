@@ -11,7 +11,7 @@ from modemap.data.flights import FLIGHT_TYPES, FLIGHTS, derive_flight_columns, p
 from modemap.data.tables import read_table, read_tables
 from modemap.errors import DataError
 
-__all__ = ["source_pieces", "source_root", "source_tables"]
+__all__ = ["source_files", "source_pieces", "source_root", "source_tables"]
 
 
 def _whole(path: Path, csv_types: Mapping[str, pa.DataType]) -> Iterable[pa.Table]:
@@ -36,6 +36,11 @@ def source_tables(source: str, months: Sequence[int] = ()) -> Iterator[tuple[str
 def source_pieces(source: str) -> Iterator[tuple[str, pa.Table]]:
     """Yield what :func:`source_tables` yields of files, each file cut into pieces."""
     return _file_tables(source, read_tables)
+
+
+def source_files(source: str) -> list[Path]:
+    """Return the files of ``source`` in their order; the packaged flights are none."""
+    return [] if source == FLIGHTS else [path for _, path in _files(source)]
 
 
 def _file_tables(

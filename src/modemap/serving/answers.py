@@ -33,7 +33,7 @@ def written(served: Served, scores: Scores, modes: bool = False) -> Columns:
         "unit": scores.units,
         "position": served.positions[scores.units],
         "segment": scores.segments,
-        "distance": scores.distances,
+        "map_distance": scores.distances,
         "anomaly_percentile": scores.anomaly_percentile,
         "log_likelihood": scores.log_likelihood,
     }
@@ -67,7 +67,7 @@ def explained(served: Served, X: FloatArray, scores: Scores) -> list[dict[str, A
     """Return for each raw row of ``X`` which columns make it unusual, and what is typical near it.
 
     A row's shares of ``log_likelihood`` add up to minus its log-likelihood, in nats; its shares of
-    ``distance`` to the square of its distance from the map.
+    ``map_distance`` to the square of its distance from the map.
     """
     release = served.release
     rows = release.preparation.transform(release.preparation.fill(X))
@@ -78,7 +78,7 @@ def explained(served: Served, X: FloatArray, scores: Scores) -> list[dict[str, A
     for i, row in enumerate(by_row(written(served, scores, modes=True))):
         shares = {
             "log_likelihood": _named(release.measured_columns, surprise[i]),
-            "distance": _named(release.columns, squares[i]),
+            "map_distance": _named(release.columns, squares[i]),
         }
         found.append({**row, "shares": shares, "typical": _typical(served, rows[i])})
     return found
@@ -98,7 +98,7 @@ def _typical(served: Served, row: FloatArray) -> list[dict[str, Any]]:
         {
             "unit": int(unit),
             "segment": int(served.release.segments[unit]),
-            "distance": float(distances[unit]),
+            "map_distance": float(distances[unit]),
             "row": _named(preparation.columns, values),
         }
         for unit, values in zip(nearest, raw, strict=True)

@@ -23,7 +23,7 @@ SCORE: Schema = {
     "unit": COUNT,
     "position": {"type": "array", "items": NUMBER, "description": "Row and column on the map."},
     "segment": COUNT,
-    "distance": {"type": "number", "description": "From the unit, in robust units."},
+    "map_distance": {"type": "number", "description": "From the unit, in robust units."},
     "anomaly_percentile": {"type": "number", "description": "Training rows that are likelier, %."},
     "log_likelihood": {"type": "number", "description": "As a density of raw units."},
 }
@@ -43,8 +43,8 @@ EXPLAINED: Schema = {
                     **SCORE,
                     "shares": {
                         "type": "object",
-                        "description": "They add up to minus the log-likelihood, and to distance².",
-                        "properties": {"log_likelihood": SHARES, "distance": SHARES},
+                        "description": "They add up to -log_likelihood and to map_distance².",
+                        "properties": {"log_likelihood": SHARES, "map_distance": SHARES},
                     },
                     "typical": {"type": "array", "items": {"type": "object"}},
                 }

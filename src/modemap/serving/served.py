@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modemap.errors import ReleaseError
-from modemap.kernels.maps.grid import Grid
-from modemap.release import Release, golden_mismatch, golden_rows, load_release
+from modemap.release import Release, golden_mismatch, golden_rows, load_release, unit_positions
 from modemap.serving.rows import RowReader
 
 __all__ = ["Served", "load_served"]
@@ -38,9 +37,7 @@ class Served:
     @cached_property
     def positions(self) -> NDArray[np.float64]:
         """The place of each unit on the plane, (n_units, 2): row and column."""
-        som = self.release.som
-        grid = Grid(som.n_rows_, som.n_columns_, som.topology, som.boundary)
-        return np.asarray(grid.positions)
+        return unit_positions(self.release.som)
 
 
 def load_served(directory: Path, version: int | None, digest: str | None = None) -> Served:

@@ -75,7 +75,7 @@ function say(row, who) {
     ["unit", row.unit],
     ["more unusual than", `${Math.min(row.anomaly_percentile, 99.99).toFixed(2)} % of the training rows`],
     ["log-likelihood", number(row.log_likelihood)],
-    ["distance to the map", number(row.distance)],
+    ["distance to the map", number(row.map_distance)],
     ["version", who.version ?? "none"],
   ]));
   const about = document.createElement("p");
