@@ -5,6 +5,7 @@ import subprocess
 import sys
 import urllib.request
 
+import pyarrow.parquet as pq
 import pytest
 
 from modemap.errors import ParamsError, StageError
@@ -102,6 +103,20 @@ def test_a_worker_judges_the_release(deployed):
     verdict = json.loads(project.read("reports/verdict.json"))
     assert (verdict["version"], verdict["champion"], verdict["passed"]) == (None, 1, True)
     assert pack(project.root, project.home / "after.tar.gz") == before
+
+
+def test_a_table_is_scored_by_a_flow_run(deployed):
+    """Called as a flow against the server, it writes a row for each row of the source."""
+    project, api = deployed
+    code = "from flows.score import score; print(score('data/raw/*.parquet', 'scores.parquet'))"
+
+    said = project.succeed(sys.executable, "-c", code, PREFECT_API_URL=api)
+
+    n_rows = pq.read_metadata(project.root / "scores.parquet").num_rows
+    assert said.splitlines()[-1] == str(n_rows)
+    runs = asked(api, "flow_runs/filter", {"sort": "START_TIME_DESC", "limit": 1})
+    assert runs[0]["state_name"] == "Completed"
+    assert asked(api, "deployments/name/score/batch")["work_pool_name"] == "modemap"
 
 
 def test_deploying_again_keeps_the_pool_as_people_set_it(redeployed):
