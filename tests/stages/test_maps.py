@@ -186,17 +186,18 @@ def test_neighbours_are_judged_by_the_maps_own_metric(prepared, released, rows, 
     assert numbers["topographic_error"] == pytest.approx(apart(distances))
 
 
-def test_groups_are_compared_with_labels_that_nothing_learned_from(tiny_release):
+def test_groups_are_compared_with_labels_that_nothing_learned_from(tiny_release, tmp_path):
     """Rows of two clumps agree with the labels of the clumps; a row without a label is left out."""
     release = load_release(tiny_release)
     rng = np.random.default_rng(0)
     rows = np.concatenate(
         [rng.normal([0, 500], [5, 50], (50, 2)), rng.normal([60, 2000], 9, (50, 2))]
     )
-    labels = pa.chunked_array([["near"] * 49 + [None] + ["far"] * 50])
-    scores = release.score(rows)
+    labels = ["near"] * 49 + [None] + ["far"] * 50
+    table = pa.table({"delay": rows[:, 0], "distance": rows[:, 1], "side": labels})
+    pq.write_table(table, tmp_path / "test.parquet")
 
-    found = agreement(release, scores.units, release.preparation.transform(rows), labels)
+    found = agreement(tmp_path, release, "side")
 
     assert found["n_labels"] == 2
     assert found["map_adjusted_rand"] > 0.9

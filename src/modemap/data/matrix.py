@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from modemap.errors import DataError
 from modemap.estimators.blocks import Blocks, block_rows
 
-__all__ = ["matrix", "prepared_batches", "prepared_names", "prepared_tables", "read_matrix"]
+__all__ = ["matrix", "prepared_batches", "prepared_names", "prepared_tables"]
 
 FloatArray = NDArray[np.float64]
 
@@ -95,12 +95,6 @@ def matrix(table: pa.Table, columns: Sequence[str]) -> FloatArray:
     for j, column in enumerate(columns):
         X[:, j] = table[column].to_numpy()
     return X
-
-
-def read_matrix(path: Path, columns: Sequence[str]) -> FloatArray:
-    """Return ``columns`` of the whole file ``path`` as one array of shape (n_rows, n_columns)."""
-    blocks = prepared_batches(path.parent, path.stem, columns)
-    return np.concatenate([np.empty((0, len(columns))), *blocks.batches()])
 
 
 def _path(prepared: Path, split: str) -> Path:

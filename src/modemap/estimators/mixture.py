@@ -422,18 +422,23 @@ class BayesianGaussianMixture(DensityMixin, BaseEstimator):
                 for part in X.batches():
                     yield self._checked(part, reset=False)
 
-            return evidence_of_batches(parts, self.n_features_in_, n_threads)
+            evidence = evidence_of_batches(parts, self.n_features_in_, n_threads)
+            n_samples = getattr(evidence.sample, "n_samples", evidence.sample.total)
+            self._check_samples(int(n_samples))
+            return evidence
         checked = self._checked(X, reset=True)
         weights = None
         if sample_weight is not None:
             weights = check_sample_weight(sample_weight, len(checked))
-        n_samples = len(checked) if weights is None else int((weights > 0).sum())
+        self._check_samples(len(checked) if weights is None else int((weights > 0).sum()))
+        return evidence_of_array(checked, weights, n_threads)
+
+    def _check_samples(self, n_samples: int) -> None:
         if self.n_components != "auto" and n_samples < int(self.n_components):
             raise ValueError(
                 f"Expected n_samples >= n_components but got n_components = {self.n_components}, "
                 f"n_samples = {n_samples}"
             )
-        return evidence_of_array(checked, weights, n_threads)
 
     def _fit(self, evidence: Evidence) -> None:
         """Fit the best of the starts and store it."""

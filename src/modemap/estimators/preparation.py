@@ -15,6 +15,7 @@ from modemap.estimators.checks import LARGEST, check_choice, check_magnitude
 from modemap.estimators.saving import model_from, params_of, require, require_arrays
 from modemap.estimators.state import load_state, reading, save_state
 from modemap.kernels import FloatArray
+from modemap.sketch import ColumnSketch
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,13 +99,39 @@ class Preparation(BaseEstimator):
         low, center, high = np.nanpercentile(kept, (25, 50, 75), axis=0)
         spread = np.nanstd(kept, axis=0)
         is_constant = np.nanmin(kept, axis=0) == np.nanmax(kept, axis=0)
-        scale = np.where(high > low, (high - low) / NORMAL_IQR, spread)
-        scale = np.where(is_constant | (scale < 1 / LARGEST), 1.0, scale)
         self.center_: FloatArray = center
-        self.scale_: FloatArray = scale
-        self._fit_map_only(kept)
+        self._set_scale(low, high, spread, is_constant)
+        self._set_map_only(kept.mean(axis=0) if self.map_only else center)
         self.fill_: FloatArray = self.center_.copy()
         self.n_features_in_ = X.shape[1]
+        return self
+
+    def fit_sketches(self, sketches: Sequence[ColumnSketch]) -> Self:
+        """Learn from the sketches of the columns of rows without missing values, as from the rows.
+
+        Medians and scales are those of :meth:`fit`, exactly where the sketches are exact, and else
+        off by less than a bin is wide.
+
+        Raises
+        ------
+        ValueError
+            If ``columns``, ``missing`` and the sketches do not match each other, or a sketch has
+            missing values or none at all.
+        """
+        self._check_arguments()
+        if len(sketches) != len(self.columns):
+            raise ValueError(f"sketches must be {len(self.columns)}, got {len(sketches)}")
+        if any(sketch.n_missing for sketch in sketches):
+            raise ValueError("sketches must have no missing values, got some")
+        low, self.center_, high = np.array(
+            [sketch.percentiles((25, 50, 75)) for sketch in sketches]
+        ).T.copy()
+        means, spread = np.array([_mean_and_spread(sketch) for sketch in sketches]).T
+        is_constant = np.array([sketch.min == sketch.max for sketch in sketches])
+        self._set_scale(low, high, spread, is_constant)
+        self._set_map_only(means)
+        self.fill_ = self.center_.copy()
+        self.n_features_in_ = len(sketches)
         return self
 
     @property
@@ -188,7 +215,13 @@ class Preparation(BaseEstimator):
             rule = f"map_only must name some of {columns} and leave a column of numbers"
             raise ValueError(f"{rule}, got {sorted(left_out)}")
 
-    def _fit_map_only(self, kept: FloatArray) -> None:
+    def _set_scale(
+        self, low: FloatArray, high: FloatArray, spread: FloatArray, is_constant: NDArray[np.bool_]
+    ) -> None:
+        scale = np.where(high > low, (high - low) / NORMAL_IQR, spread)
+        self.scale_: FloatArray = np.where(is_constant | (scale < 1 / LARGEST), 1.0, scale)
+
+    def _set_map_only(self, means: FloatArray) -> None:
         left_out = self.map_only or {}
         indicators: dict[str, list[int]] = {}
         for j, name in enumerate(self.columns):
@@ -198,7 +231,7 @@ class Preparation(BaseEstimator):
                 if category is not None:
                     indicators.setdefault(category, []).append(j)
         for places in indicators.values():
-            shares = kept[:, places].mean(axis=0)
+            shares = means[places]
             scales = np.sqrt(shares * np.sum(1 - shares))
             self.center_[places] = shares
             self.scale_[places] = np.where(scales > 0, scales, 1.0)
@@ -250,3 +283,9 @@ class Preparation(BaseEstimator):
                     found=f"none in {len(kept)} rows",
                     hint="leave the column out, or look at how rows are dropped",
                 )
+
+
+def _mean_and_spread(sketch: ColumnSketch) -> tuple[float, float]:
+    values, counts = sketch.values_and_counts()
+    mean = np.dot(values, counts) / sketch.n
+    return float(mean), float(np.sqrt(np.dot(np.square(values - mean), counts) / sketch.n))
