@@ -7,6 +7,7 @@ from modemap.errors import DataError
 from modemap.estimators import Preparation
 from modemap.estimators.saving import params_of
 from modemap.estimators.state import save_state
+from modemap.sketch import ColumnSketch, sketches_of
 
 NAN = np.nan
 MISSING = {"a": "drop", "b": "median", "c": "error"}
@@ -225,3 +226,34 @@ def test_a_map_sees_alone_only_some_of_the_columns(map_only):
 
     with pytest.raises(ValueError, match="map_only must name some of"):
         preparation.fit(np.zeros((3, 2)))
+
+
+def test_sketches_teach_what_rows_teach():
+    """Also of a column with a quartile range of nothing, a constant one, and an indicator."""
+    rng = np.random.default_rng(0)
+    X = np.column_stack(
+        (
+            rng.normal(size=999),
+            np.where(rng.uniform(size=999) < 0.1, rng.normal(size=999), 0.0),
+            np.full(999, 7.0),
+            rng.uniform(size=999) < 0.3,
+        )
+    )
+    arguments = list("abcd"), dict.fromkeys("abcd", "error"), {"d": "kind"}
+
+    found = Preparation(*arguments).fit_sketches(sketches_of([X[:400], X[400:]]))
+
+    expected = Preparation(*arguments).fit(X)
+    np.testing.assert_array_equal(found.center_, expected.center_)
+    np.testing.assert_array_equal(found.scale_[[0, 2, 3]], expected.scale_[[0, 2, 3]])
+    np.testing.assert_allclose(found.scale_, expected.scale_, rtol=1e-12)
+
+
+def test_sketches_must_be_whole():
+    """One for each column, without missing values."""
+    preparation, sketch = Preparation(["a"], {"a": "drop"}), ColumnSketch().update([1.0, NAN])
+
+    with pytest.raises(ValueError, match="sketches must be 1, got 2"):
+        preparation.fit_sketches([sketch, sketch])
+    with pytest.raises(ValueError, match="must have no missing values"):
+        preparation.fit_sketches([sketch])

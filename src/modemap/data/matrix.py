@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from modemap.errors import DataError
 from modemap.estimators.blocks import Blocks, block_rows
 
-__all__ = ["matrix", "prepared_batches", "prepared_names", "prepared_tables"]
+__all__ = ["matrix", "prepared_batches", "prepared_tables"]
 
 FloatArray = NDArray[np.float64]
 
-ROWS_AT_ONCE = 1 << 15  # that Arrow decodes
 RULE, HINT = "must be a Parquet file of prepared rows", "run `dvc repro --force prepare`"
 
 
@@ -63,30 +62,15 @@ def prepared_tables(
         names = list(file.schema_arrow.names if columns is None else columns)
         _check_names(path, file, names)
         schema = pa.schema([file.schema_arrow.field(name) for name in names])
-        size, waiting, n_waiting = block_rows(len(names)), [], 0
-        for batch in file.iter_batches(ROWS_AT_ONCE, columns=names):
-            waiting.append(batch.select(names))
-            n_waiting += batch.num_rows
-            while n_waiting >= size:
-                table = pa.Table.from_batches(waiting, schema)
-                yield table.slice(0, size)
-                waiting = table.slice(size).to_batches()
-                n_waiting -= size
-        if n_waiting:
-            yield pa.Table.from_batches(waiting, schema)
-
-
-def prepared_names(prepared: Path, split: str) -> list[str]:
-    """Return the names of the columns: those of the key, of the models, of the label.
-
-    Raises
-    ------
-    DataError
-        If there is no such file.
-    """
-    path = _path(prepared, split)
-    with _told(path):
-        return list(pq.ParquetFile(path).schema_arrow.names)
+        size, waiting = block_rows(len(names)), schema.empty_table()
+        for group in range(file.num_row_groups):  # the reader of all keeps what it has read
+            table = file.read_row_group(group, columns=names).select(names)
+            waiting = pa.concat_tables([waiting, table])
+            while len(waiting) >= size:
+                yield waiting.slice(0, size)
+                waiting = waiting.slice(size)
+        if len(waiting):
+            yield waiting
 
 
 def matrix(table: pa.Table, columns: Sequence[str]) -> FloatArray:
