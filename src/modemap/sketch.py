@@ -210,7 +210,8 @@ class ColumnSketch:
             for rank in (ranks, ranks + 1)
         )
         part, gap = places - ranks, high - low
-        return np.where(part < 0.5, low + gap * part, high - gap * (1 - part))  # noqa: PLR2004
+        found: FloatArray = np.where(part < 0.5, low + gap * part, high - gap * (1 - part))  # noqa: PLR2004
+        return found
 
     def histogram(self, edges: ArrayLike) -> IntArray:
         """Return the counts below, between and from the last of ``edges``: both ends are open.

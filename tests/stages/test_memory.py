@@ -12,12 +12,12 @@ import pytest
 from modemap.estimators import Preparation
 
 COLUMNS = [f"x{j}" for j in range(8)]
-N_TIMES = 18
+N_TIMES = 10
 
 
 @pytest.mark.slow
 def test_a_map_is_trained_on_a_table_several_times_the_memory(tmp_path):
-    """600 MiB of rows under a limit of 192 MiB more than the start takes."""
+    """320 MiB of rows under a limit of 112 MiB more than the start takes."""
     X = np.random.default_rng(0).normal(size=(1 << 19, len(COLUMNS)))
     few = pa.table(dict(zip(COLUMNS, X[: 1 << 12].T.copy(), strict=True)))
     many = pa.table(dict(zip(COLUMNS, X.T.copy(), strict=True)))

@@ -16,6 +16,7 @@ __all__ = ["matrix", "prepared_batches", "prepared_tables"]
 
 FloatArray = NDArray[np.float64]
 
+ROWS_AT_ONCE = 1 << 10  # that lie in the cache while their columns are written
 RULE, HINT = "must be a Parquet file of prepared rows", "run `dvc repro --force prepare`"
 
 
@@ -75,9 +76,11 @@ def prepared_tables(
 
 def matrix(table: pa.Table, columns: Sequence[str]) -> FloatArray:
     """Return ``columns`` of ``table`` as a C-ordered array of shape (n_rows, n_columns)."""
-    X = np.empty((len(table), len(columns)))
-    for j, column in enumerate(columns):
-        X[:, j] = table[column].to_numpy()
+    X, arrays = np.empty((len(table), len(columns))), [table[name].to_numpy() for name in columns]
+    for start in range(0, len(X), ROWS_AT_ONCE):
+        rows = slice(start, start + ROWS_AT_ONCE)
+        for j, array in enumerate(arrays):
+            X[rows, j] = array[rows]
     return X
 
 

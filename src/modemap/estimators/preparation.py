@@ -15,12 +15,13 @@ from modemap.estimators.checks import LARGEST, check_choice, check_magnitude
 from modemap.estimators.saving import model_from, params_of, require, require_arrays
 from modemap.estimators.state import load_state, reading, save_state
 from modemap.kernels import FloatArray
-from modemap.sketch import ColumnSketch
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import ArrayLike, NDArray
+
+    from modemap.sketch import ColumnSketch
 
 __all__ = ["POLICIES", "Preparation"]
 

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from modemap.data.matrix import matrix, prepared_batches, prepared_tables
+from modemap.estimators.preparation import Preparation
 from modemap.lifecycle.bootstrap import PairedBootstrap
 from modemap.lifecycle.rules import Comparison, Group, Interval, Measured
 from modemap.release import Release
@@ -32,34 +33,37 @@ def compare(number: int, candidate: Release, champion: Release, prepared: Path) 
     rows = prepared_batches(prepared, "test", candidate.columns)
     yardstick = candidate.yardstick(sketches_of(rows.batches()))
     is_comparable = champion.columns == candidate.columns
-    releases = [candidate]
-    if is_comparable and champion.digest != candidate.digest:
-        releases.append(champion)
-    sums = np.zeros((2, 2))  # of distances and log-likelihoods, for either release
-    intervals = PairedBootstrap(), PairedBootstrap()
+    is_same = not is_comparable or champion.digest == candidate.digest
+    sums = np.zeros((2, 2))  # of distances and log-likelihoods: the candidate's, the champion's
+    errors, likelihoods = PairedBootstrap(), PairedBootstrap()
     for X in rows.batches():
-        found = [
-            (
-                release.quantization_errors(X, yardstick),
-                release.log_likelihood(release.preparation.transform(X)),
-            )
-            for release in releases
-        ]
-        ours, theirs = found[0], found[-1]
-        sums += [[float(np.sum(values)) for values in pair] for pair in (ours, theirs)]
-        for interval, own, other in zip(intervals, ours, theirs, strict=True):
-            interval.add(own, other)
+        ours = _by_row(candidate, X, yardstick)
+        theirs = ours if is_same else _by_row(champion, X, yardstick)
+        sums += [[float(np.sum(values)) for values in found] for found in (ours, theirs)]
+        errors.add(ours[0], theirs[0])
+        likelihoods.add(ours[1], theirs[1])
     means = sums / rows.n_rows
     unknown = Interval(np.nan, np.nan, np.nan)
-    differences = [bootstrap.interval() if is_comparable else unknown for bootstrap in intervals]
-    measured = (
-        Measured(release.columns, len(release.som.codebook_), *numbers)
-        for release, numbers in (
-            (candidate, means[0].tolist()),
-            (champion, means[1].tolist() if is_comparable else (np.nan, np.nan)),
-        )
+    return Comparison(
+        number,
+        _measured(candidate, means[0]),
+        _measured(champion, means[1] if is_comparable else np.full(2, np.nan)),
+        rows.n_rows,
+        errors.interval() if is_comparable else unknown,
+        likelihoods.interval() if is_comparable else unknown,
     )
-    return Comparison(number, *measured, rows.n_rows, *differences)
+
+
+def _by_row(
+    release: Release, X: FloatArray, yardstick: Preparation
+) -> tuple[FloatArray, FloatArray]:
+    """Return the distance of each row to the map, and its log-likelihood."""
+    scaled = release.preparation.transform(X)
+    return release.quantization_errors(X, yardstick), release.log_likelihood(scaled)
+
+
+def _measured(release: Release, means: FloatArray) -> Measured:
+    return Measured(release.columns, len(release.som.codebook_), float(means[0]), float(means[1]))
 
 
 def measure_groups(release: Release, prepared: Path, columns: Sequence[str]) -> list[Group]:

@@ -93,8 +93,8 @@ def _survey(prepared: Path, release: Release) -> _Survey:
     strangest: list[_Strange] = []
     sample = EvenSample(MAX_SAMPLE)
     for split, table in _tables(prepared):
-        X, is_train = matrix(table, release.columns), split == SPLITS[0]
-        if is_train:
+        X, is_training = matrix(table, release.columns), split == SPLITS[0]
+        if is_training:
             for sketch, x in zip(sketches, release.measured(X).T, strict=True):
                 sketch.update(x)
         scaled = release.preparation.transform(X)
@@ -103,10 +103,12 @@ def _survey(prepared: Path, release: Release) -> _Survey:
         hits += np.bincount(units, minlength=len(hits))
         for row in np.argsort(log_likelihood, kind="stable")[:N_STRANGEST]:
             key = _key(table, int(row), release.columns)
-            strange = _Strange(float(log_likelihood[row]), X[row], key, split, int(units[row]))
+            strange = _Strange(
+                float(log_likelihood[row]), X[row].copy(), key, split, int(units[row])
+            )
             strangest.append(strange)
         strangest = sorted(strangest, key=lambda strange: strange.log_likelihood)[:N_STRANGEST]
-        sample.add(np.column_stack((X, units, np.full(len(X), is_train))))
+        sample.add(np.column_stack((X, units, np.full(len(X), is_training))))
     rows = sample.values()
     X, units, is_train = rows[:, :-2], rows[:, -2].astype(np.int64), rows[:, -1] > 0
     return _Survey(hits, sketches, strangest, np.ascontiguousarray(X), units, is_train)
