@@ -7,6 +7,7 @@ import typer
 from modemap.cli.approve import approve
 from modemap.cli.checkout import checkout
 from modemap.cli.deploy import deploy
+from modemap.cli.doctor import doctor
 from modemap.cli.gate import gate
 from modemap.cli.history import history
 from modemap.cli.init import init
@@ -40,6 +41,7 @@ COMMANDS = (
     status,
     history,
     verify,
+    doctor,
     lineage,
     checkout,
     report,

@@ -1,0 +1,103 @@
+"""Prefect's records of flow runs: whose process each is, and the server that keeps them.
+
+The checkout's own database is read as it lies; what changes in it goes through a server, the one
+that PREFECT_API_URL names or one that is started for it.
+"""
+
+import json
+import os
+import socket
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from modemap.errors import StageError
+from modemap.files import is_running
+from modemap.orchestration.environment import tool_environment
+from modemap.orchestration.servers import prefect_server
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
+__all__ = ["HOST", "PROCESS", "ROOT", "FlowRunRecord", "connected", "database", "flow_runs"]
+
+HOST, PROCESS, ROOT = "modemap.host", "modemap.process", "modemap.root"  # labels of a run
+QUERY = (
+    "SELECT id, name, state_type, labels, coalesce(end_time, state_timestamp) FROM flow_run"
+    " ORDER BY created"
+)
+
+
+@dataclass(frozen=True)
+class FlowRunRecord:
+    """A flow run in the checkout's own database."""
+
+    id: UUID
+    name: str
+    state: str
+    labels: dict[str, str]
+    since: str  # when it ended or came into its state, UTC
+
+    @property
+    def is_killed(self) -> bool:
+        """Whether it seems to be at work though its process on this machine is gone."""
+        return (
+            self.state in ("RUNNING", "CANCELLING")
+            and self.labels.get(HOST) == socket.gethostname()
+            and not is_running(int(self.labels[PROCESS]))
+        )
+
+
+def database(root: Path) -> Path:
+    """Return where the checkout's own server keeps its records."""
+    return Path(tool_environment(root)["PREFECT_HOME"], "prefect.db")
+
+
+def flow_runs(root: Path) -> list[FlowRunRecord]:
+    """Return the flow runs of the checkout's own database; none where a server is named.
+
+    Raises
+    ------
+    StageError
+        If the database cannot be read.
+    """
+    path = database(root)
+    if os.environ.get("PREFECT_API_URL") or not path.is_file():
+        return []
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+            rows = connection.execute(QUERY).fetchall()
+    except sqlite3.Error as error:
+        hint = "wait for whoever writes it, or restore it from a copy"
+        raise StageError(path, "must be Prefect's database", found=error, hint=hint) from None
+    return [
+        FlowRunRecord(UUID(id_), name, state or "", json.loads(labels or "{}"), since or "")
+        for id_, name, state, labels, since in rows
+    ]
+
+
+@contextmanager
+def connected(root: Path) -> Iterator["SyncPrefectClient"]:
+    """Yield a client of the server that keeps the records, started for the block if none is named.
+
+    Raises
+    ------
+    StageError
+        If the server does not start.
+    """
+    os.environ.update(tool_environment(root))  # before Prefect reads it
+    from prefect.client.orchestration import SyncPrefectClient  # noqa: PLC0415
+
+    address = os.environ.get("PREFECT_API_URL")
+    if address:
+        with SyncPrefectClient(address) as client:
+            yield client
+        return
+    with prefect_server(root) as server:
+        server.wait()
+        with SyncPrefectClient(f"{server.url}/api") as client:
+            yield client
