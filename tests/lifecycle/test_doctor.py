@@ -1,4 +1,4 @@
-"""The doctor finds each thing that a killed process, a move or another hand leaves, and mends it."""
+"""The doctor finds what a killed process, a move or another hand leaves behind, and mends it."""
 
 import json
 import os

@@ -5,6 +5,7 @@ import sys
 import typer
 
 from modemap.cli.approve import approve
+from modemap.cli.backup import backup, restore
 from modemap.cli.checkout import checkout
 from modemap.cli.deploy import deploy
 from modemap.cli.doctor import doctor
@@ -21,7 +22,6 @@ from modemap.cli.run import run
 from modemap.cli.score import score
 from modemap.cli.serve import serve
 from modemap.cli.status import status
-from modemap.cli.store import store
 from modemap.cli.summary import summary
 from modemap.cli.ui import ui
 from modemap.cli.upgrade import upgrade
@@ -42,6 +42,8 @@ COMMANDS = (
     history,
     verify,
     doctor,
+    backup,
+    restore,
     lineage,
     checkout,
     report,
@@ -83,7 +85,6 @@ app = typer.Typer(
 for command in COMMANDS:
     app.command()(command)
 app.add_typer(modes, name="modes")
-app.add_typer(store, name="store")
 
 
 def main() -> None:
