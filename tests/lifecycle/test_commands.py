@@ -301,13 +301,13 @@ def test_the_summary_is_printed_and_its_facts_written(modemap, project):
     assert project.read("summary.json")["candidate"]["metrics"]["n_rows"] == 500
 
 
-def test_the_store_is_packed_and_never_replaced(modemap, project):
-    """`store save` names the digest; `store restore` refuses a checkout that has a store."""
-    code, said, _ = modemap("store", "save", "store.tar.gz")
+def test_a_backup_is_made_and_never_replaces_a_store(modemap, project):
+    """`backup` names the digest; `restore` refuses a checkout that has a store."""
+    code, said, _ = modemap("backup", "--no-cache", "store.tar.gz")
     assert code == 0
     assert (project.root / "store.tar.gz.sha256").read_text().split()[0] in said
 
-    code, _, errors = modemap("store", "restore", "store.tar.gz")
+    code, _, errors = modemap("restore", "store.tar.gz")
 
     assert code == 8
     assert "must not be replaced" in errors

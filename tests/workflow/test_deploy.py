@@ -9,11 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from modemap.errors import ParamsError, StageError
+from modemap.lifecycle.backup import backup
 from modemap.orchestration.deploy import deploy, read_deployments
 from modemap.orchestration.environment import tool_environment
 from modemap.orchestration.processes import stop_group
 from modemap.orchestration.servers import prefect_server
-from modemap.tracking.archive import pack
 
 pytestmark = pytest.mark.workflow
 
@@ -71,7 +71,7 @@ def test_a_worker_judges_the_release(deployed):
     """A run of the other deployment completes in the project's folder; the store stays as it is."""
     project, api = deployed
     project.succeed("modemap", "status")  # a copied store follows its folder when it is opened
-    before = pack(project.root, project.home / "before.tar.gz")
+    before = backup(project.root, project.home / "before.tar.gz", cache=False).sha256
     environment = tool_environment(project.root) | {"PREFECT_API_URL": api}
     prefect = [sys.executable, "-m", "prefect", "--no-prompt"]
     worker = subprocess.Popen(
@@ -102,7 +102,7 @@ def test_a_worker_judges_the_release(deployed):
     assert (runs[0]["state_name"], runs[0]["parameters"]["promoting"]) == ("Completed", False)
     verdict = json.loads(project.read("reports/verdict.json"))
     assert (verdict["version"], verdict["champion"], verdict["passed"]) == (None, 1, True)
-    assert pack(project.root, project.home / "after.tar.gz") == before
+    assert backup(project.root, project.home / "after.tar.gz", cache=False).sha256 == before
 
 
 def test_a_table_is_scored_by_a_flow_run(deployed):

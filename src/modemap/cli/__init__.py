@@ -10,6 +10,7 @@ from modemap.cli.checkout import checkout
 from modemap.cli.deploy import deploy
 from modemap.cli.doctor import doctor
 from modemap.cli.gate import gate
+from modemap.cli.gc import gc
 from modemap.cli.history import history
 from modemap.cli.init import init
 from modemap.cli.lineage import lineage
@@ -44,6 +45,7 @@ COMMANDS = (
     doctor,
     backup,
     restore,
+    gc,
     lineage,
     checkout,
     report,

@@ -129,7 +129,7 @@ def _check(archive: Path, folder: Path) -> None:
     for path in (folder / DVC).rglob("*"):
         is_object = not path.is_symlink() and (path.is_dir() or not is_damaged(path))
         if not is_object:
-            found = path.relative_to(folder)
+            found = str(path.relative_to(folder))
             refuse(archive, "its objects must be what their names say", found=found, hint=hint)
 
 

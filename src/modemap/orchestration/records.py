@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -40,7 +41,7 @@ class FlowRunRecord:
     name: str
     state: str
     labels: dict[str, str]
-    since: str  # when it ended or came into its state, UTC
+    ended: datetime  # or came into its state
 
     @property
     def is_killed(self) -> bool:
@@ -75,9 +76,14 @@ def flow_runs(root: Path) -> list[FlowRunRecord]:
         hint = "wait for whoever writes it, or restore it from a copy"
         raise StageError(path, "must be Prefect's database", found=error, hint=hint) from None
     return [
-        FlowRunRecord(UUID(id_), name, state or "", json.loads(labels or "{}"), since or "")
-        for id_, name, state, labels, since in rows
+        FlowRunRecord(UUID(id_), name, state or "", json.loads(labels or "{}"), _moment(ended))
+        for id_, name, state, labels, ended in rows
     ]
+
+
+def _moment(text: str | None) -> datetime:
+    """Return a time as Prefect writes it, in UTC and without saying so; now where there is none."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC) if text else datetime.now(UTC)
 
 
 @contextmanager

@@ -33,6 +33,11 @@ class Store:
     experiment_id: str
     client: "MlflowClient"
 
+    @property
+    def is_own(self) -> bool:
+        """Whether it is the checkout's own, in ``mlruns``."""
+        return self.uri == f"sqlite:///{self.root / DATABASE}"
+
     @contextmanager
     def asked(self) -> Iterator["MlflowClient"]:
         """Yield the client; what the store raises in the block becomes a RegistryError."""

@@ -17,7 +17,7 @@ from modemap.files import is_running, write_bytes
 from modemap.lifecycle.doctor.finding import Finding
 from modemap.lockfile import DVCS_LOCK, held, read_lock
 
-__all__ = ["stale_locks"]
+__all__ = ["dvc_is_at_work", "stale_locks"]
 
 RWLOCK, GUARD = Path(".dvc", "tmp", "rwlock"), Path(".dvc", "tmp", "rwlock.lock")
 LOCK_FILE = Path("dvc.lock")
@@ -28,6 +28,15 @@ def stale_locks(root: Path) -> Iterator[Finding]:
     """Yield what keeps DVC from working in ``root`` though no process is at work."""
     yield from _rwlock(root)
     yield from _lock_file(root)
+
+
+def dvc_is_at_work(root: Path) -> bool:
+    """Tell whether a living process holds something of DVC's, or writes that it does."""
+    with held(root / GUARD) as is_ours:
+        found = _read(root) if is_ours else None
+        if not is_ours or (found is None and (root / RWLOCK).exists()):
+            return True
+    return any(is_running(_pid(info)) for info in _entries(found or {}))
 
 
 def _rwlock(root: Path) -> Iterator[Finding]:
@@ -106,9 +115,7 @@ def _lock_file(root: Path) -> Iterator[Finding]:
             return
         try:
             read_lock(root)
-            if path.read_bytes().strip():
-                return
-            found = "it is empty"
+            return
         except RegistryError as error:
             found = error.found
     committed = _committed(root)
