@@ -148,3 +148,37 @@ def test_a_worker_goes_on_with_the_run_of_a_deployment(asking, api):
     finally:
         stop_group(worker)
     assert champion(asking)["version"] == 1
+
+
+LOOK = """
+from pathlib import Path
+from prefect import flow
+from modemap.orchestration.promotion import gate
+from modemap.tracking import open_store
+
+open_store(Path.cwd(), "modemap").client.delete_registered_model_alias("modemap", "champion")
+
+@flow(name="look")
+def look():
+    gate(1)
+
+look()
+"""
+
+
+def test_an_alias_that_another_hand_moved_is_an_event(promoted_copy, tmp_path, api):
+    """An automation can alert people of it; the champion stays the history's."""
+    project = promoted_copy(tmp_path)
+    project.succeed("modemap", "status")  # a copied store follows its folder when it is opened
+
+    said = project.succeed(sys.executable, "-c", LOOK, PREFECT_API_URL=api)
+
+    assert "alias `champion` names None, the history version 1" in said
+    wanted = {"filter": {"event": {"name": ["modemap.alias.moved"]}}}
+    deadline = time.monotonic() + FAILS_WITHIN
+    while not (found := asked(api, "events/filter", wanted)["events"]):
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    assert found[0]["resource"]["prefect.resource.id"] == "modemap.champion.modemap"
+    assert (found[0]["payload"]["alias"], found[0]["payload"]["champion"]) == (None, 1)
+    assert "alias `champion` names none" in project.succeed("modemap", "status")
