@@ -24,7 +24,7 @@ from modemap.orchestration.servers import prefect_server
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
-__all__ = ["HOST", "PROCESS", "ROOT", "FlowRunRecord", "connected", "database", "flow_runs"]
+__all__ = ["HOST", "PROCESS", "ROOT", "FlowRunRecord", "connected", "flow_runs"]
 
 HOST, PROCESS, ROOT = "modemap.host", "modemap.process", "modemap.root"  # labels of a run
 QUERY = (
@@ -53,7 +53,7 @@ class FlowRunRecord:
         )
 
 
-def database(root: Path) -> Path:
+def _database(root: Path) -> Path:
     """Return where the checkout's own server keeps its records."""
     return Path(tool_environment(root)["PREFECT_HOME"], "prefect.db")
 
@@ -66,7 +66,7 @@ def flow_runs(root: Path) -> list[FlowRunRecord]:
     StageError
         If the database cannot be read.
     """
-    path = database(root)
+    path = _database(root)
     if os.environ.get("PREFECT_API_URL") or not path.is_file():
         return []
     try:

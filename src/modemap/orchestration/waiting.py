@@ -2,12 +2,13 @@
 
 Nothing waits in a process. A run of a deployment is scheduled again once somebody has approved; any
 other one is gone on with by the next `modemap run` of the same checkout with the same parameters.
-Either way the flow starts from the top: its stages are up to date, and the gate judges again.
+Either way the flow starts from the top: its stages are up to date, and an approved verdict stands.
 """
 
 import os
 import socket
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -15,6 +16,8 @@ from prefect import Flow, get_run_logger, runtime
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
+    FlowFilter,
+    FlowFilterName,
     FlowRunFilter,
     FlowRunFilterState,
     FlowRunFilterStateName,
@@ -24,7 +27,6 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import Pause
 from prefect.flow_engine import run_flow
 from prefect.states import Paused
-from prefect.types._datetime import now
 from prefect.utilities.callables import get_call_parameters
 
 from modemap.errors import GateRefusedError
@@ -119,7 +121,7 @@ def _waiting_here(flow: Flow[..., Any], parameters: dict[str, Any]) -> "FlowRun 
     here = {HOST: socket.gethostname(), ROOT: str(Path.cwd())}
     found = [
         run
-        for run in _waiting()
+        for run in _waiting(FlowFilter(name=FlowFilterName(any_=[flow.name])))
         if run.deployment_id is None
         and here.items() <= run.labels.items()
         and run.parameters == wanted
@@ -143,11 +145,12 @@ def resume(root: Path, number: int) -> int:
     return resumed
 
 
-def _waiting() -> list["FlowRun"]:
-    """Return the runs that wait for an approval and whose time is not over, newest first."""
+def _waiting(flow: FlowFilter | None = None) -> list["FlowRun"]:
+    """Return the runs whose wait for an approval is not over, newest first."""
     named = FlowRunFilterState(name=FlowRunFilterStateName(any_=[WAITING]))
     with get_client(sync_client=True) as client:
         runs = client.read_flow_runs(
+            flow_filter=flow,
             flow_run_filter=FlowRunFilter(state=named),
             sort=FlowRunSort.START_TIME_DESC,
             limit=MOST_WAITING,
@@ -157,7 +160,7 @@ def _waiting() -> list["FlowRun"]:
         for run in runs
         if run.state is not None
         and (until := run.state.state_details.pause_timeout) is not None
-        and until > now("UTC")
+        and until > datetime.now(UTC)
     ]
 
 
