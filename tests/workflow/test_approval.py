@@ -1,16 +1,15 @@
 """A flow run whose promotion waits for a person: it is paused, no process waits, and it goes on."""
 
 import json
+import shutil
 import subprocess
 import sys
 import time
-import urllib.request
 
 import pytest
 
-from modemap.orchestration.environment import tool_environment
-from modemap.orchestration.processes import stop_group
 from modemap.orchestration.servers import prefect_server
+from tests.servers import asked, worker
 
 pytestmark = pytest.mark.workflow
 
@@ -22,7 +21,7 @@ FAILS_WITHIN = 30.0  # seconds after its time is over: Prefect looks every five
 def asking(promoted_copy, tmp_path_factory):
     """Return a trained project without a champion, in which params ask for Ann's approval."""
     project = promoted_copy(tmp_path_factory.mktemp("asking"))
-    subprocess.run(["rm", "-rf", project.root / "mlruns"], check=True)
+    shutil.rmtree(project.root / "mlruns")
     key = project.home / "ann"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
     public = key.with_suffix(".pub").read_text()
@@ -44,15 +43,6 @@ def edit(project, old: str, new: str) -> None:
     params = project.root / "params.yaml"
     assert old in params.read_text()
     params.write_text(params.read_text().replace(old, new))
-
-
-def asked(api: str, path: str, body: object = None):
-    """Return what the server answers."""
-    data = None if body is None else json.dumps(body).encode()
-    kind = {"Content-Type": "application/json"}
-    request = urllib.request.Request(f"{api}/{path}", data, kind)  # noqa: S310  # this test's
-    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310  # the same
-        return json.load(answer)
 
 
 def runs(api: str) -> list[dict]:
@@ -123,20 +113,9 @@ def test_a_run_waits_without_a_process_and_goes_on_once_approved(asking, api):
 @pytest.mark.slow
 def test_a_worker_goes_on_with_the_run_of_a_deployment(asking, api):
     """Approving on the server wakes it; the process had ended when the run began to wait."""
-    subprocess.run(["rm", "-rf", asking.root / "mlruns"], check=True)
-    environment = tool_environment(asking.root) | {"PREFECT_API_URL": api}
+    shutil.rmtree(asking.root / "mlruns", ignore_errors=True)
     asking.succeed("modemap", "deploy", PREFECT_API_URL=api)
-    prefect = [sys.executable, "-m", "prefect", "--no-prompt"]
-    worker = subprocess.Popen(
-        [*prefect, "worker", "start", "--pool", "modemap", "--type", "process"],
-        cwd=asking.home,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        start_new_session=True,
-    )
-    try:
+    with worker(asking, api):
         asking.succeed("prefect", "deployment", "run", "retrain/weekly", PREFECT_API_URL=api)
         (run,) = [run for run in runs(api) if run["deployment_id"]]
         until("AwaitingApproval", lambda: asked(api, f"flow_runs/{run['id']}"), 120)
@@ -145,8 +124,6 @@ def test_a_worker_goes_on_with_the_run_of_a_deployment(asking, api):
         assert "a worker goes on" in approve(asking, PREFECT_API_URL=api)
 
         until("Completed", lambda: asked(api, f"flow_runs/{run['id']}"), 120)
-    finally:
-        stop_group(worker)
     assert champion(asking)["version"] == 1
 
 

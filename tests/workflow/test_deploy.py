@@ -2,8 +2,6 @@
 
 import json
 import subprocess
-import sys
-import urllib.request
 
 import pyarrow.parquet as pq
 import pytest
@@ -11,9 +9,8 @@ import pytest
 from modemap.errors import ParamsError, StageError
 from modemap.lifecycle.backup import backup
 from modemap.orchestration.deploy import deploy, read_deployments
-from modemap.orchestration.environment import tool_environment
-from modemap.orchestration.processes import stop_group
 from modemap.orchestration.servers import prefect_server
+from tests.servers import PREFECT, asked, worker
 
 pytestmark = pytest.mark.workflow
 
@@ -41,15 +38,6 @@ def redeployed(deployed):
     project.succeed("modemap", "deploy", PREFECT_API_URL=api)
 
 
-def asked(api: str, path: str, body: object = None) -> object:
-    """Return what the server answers."""
-    data = None if body is None else json.dumps(body).encode()
-    address, kind = f"{api}/{path}", {"Content-Type": "application/json"}
-    request = urllib.request.Request(address, data, kind)  # noqa: S310  # a server of this test
-    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310  # the same
-        return json.load(answer)
-
-
 def test_the_weekly_run_has_its_schedule_and_explains_its_parameters(deployed):
     """Cron, folder, pool and the description of every parameter are on the server."""
     project, api = deployed
@@ -72,21 +60,10 @@ def test_a_worker_judges_the_release(deployed):
     project, api = deployed
     project.succeed("modemap", "status")  # a copied store follows its folder when it is opened
     before = backup(project.root, project.home / "before.tar.gz", cache=False).sha256
-    environment = tool_environment(project.root) | {"PREFECT_API_URL": api}
-    prefect = [sys.executable, "-m", "prefect", "--no-prompt"]
-    worker = subprocess.Popen(
-        [*prefect, "worker", "start", "--pool", "modemap", "--type", "process"],
-        cwd=project.home,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        start_new_session=True,
-    )
     (project.root / "reports/verdict.json").unlink()
-    try:
+    with worker(project, api) as environment:
         done = subprocess.run(
-            [*prefect, "deployment", "run", "retrain/judge", "--watch"],
+            [*PREFECT, "deployment", "run", "retrain/judge", "--watch"],
             cwd=project.home,
             env=environment,
             capture_output=True,
@@ -94,8 +71,6 @@ def test_a_worker_judges_the_release(deployed):
             check=False,
             timeout=200,
         )
-    finally:
-        stop_group(worker)
 
     assert done.returncode == 0, done.stdout + done.stderr
     runs = asked(api, "flow_runs/filter", {"sort": "START_TIME_DESC", "limit": 1})
