@@ -13,6 +13,7 @@ from modemap.orchestration.records import FlowRunRecord, connected, flow_runs
 __all__ = ["Diagnosis", "doctor", "examine"]
 
 MOST_ROUNDS = 3  # a moved store is mended before the runs in it can be looked at
+MOST_TASKS = 200  # Prefect's largest page; a flow has a dozen
 CRASHED = "its process is gone: ended by `modemap doctor`"
 
 
@@ -83,10 +84,12 @@ def _end(root: Path, killed: Sequence[FlowRunRecord]) -> None:
         return
     with connected(root) as client:
         from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId  # noqa: PLC0415
+        from prefect.client.schemas.sorting import TaskRunSort  # noqa: PLC0415
         from prefect.states import Crashed  # noqa: PLC0415
 
+        of_these = FlowRunFilter(id=FlowRunFilterId(any_=ending))
         tasks = client.read_task_runs(
-            flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=ending))
+            flow_run_filter=of_these, sort=TaskRunSort.ID_DESC, limit=MOST_TASKS
         )
         for task in tasks:
             if task.state is not None and not task.state.is_final():
