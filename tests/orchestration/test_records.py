@@ -19,6 +19,7 @@ from modemap.orchestration.records import HOST, PROCESS, flow_runs
 pytestmark = pytest.mark.workflow
 
 OLD = (datetime.now(UTC) - timedelta(days=40)).strftime("%Y-%m-%d %H:%M:%S.%f")
+OTHER = "00000000-0000-4000-8000-000000000000"
 
 
 @pytest.fixture
@@ -80,7 +81,8 @@ def test_a_killed_run_is_ended_and_an_old_one_deleted(recorded):
 
     change(recorded, "UPDATE flow_run SET end_time = ?", OLD)
     assert collect_garbage(recorded.root, 30) == []  # the champion's
-    change(recorded, "UPDATE flow_run SET id = '00000000-0000-4000-8000-000000000000'")
+    change(recorded, "UPDATE flow_run SET id = ?", OTHER)  # of a version that nobody promoted
+    change(recorded, "UPDATE log SET flow_run_id = ?", OTHER)
     (listed,) = collect_garbage(recorded.root, 30, dry_run=True)
     assert listed.store == "Prefect"
     assert len(flow_runs(recorded.root)) == 1
@@ -88,6 +90,8 @@ def test_a_killed_run_is_ended_and_an_old_one_deleted(recorded):
     assert collect_garbage(recorded.root, 30) == [listed]
 
     assert flow_runs(recorded.root) == []
+    with closing(sqlite3.connect(recorded.root / ".prefect/prefect.db")) as database:
+        assert database.execute("SELECT count(*) FROM log").fetchone() == (0,)
 
 
 def test_a_database_that_cannot_be_read_is_told(recorded):

@@ -90,5 +90,5 @@ def _wait_for_logs(client: "SyncPrefectClient", ids: Sequence[UUID]) -> None:
 
     of_these = LogFilter(flow_run_id=LogFilterFlowRunId(any_=list(ids)))
     deadline = time.monotonic() + LOG_SECONDS
-    while client.read_logs(log_filter=of_these, limit=1) and time.monotonic() < deadline:
+    while client.read_logs(log_filter=of_these, limit=1, offset=0) and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)

@@ -9,7 +9,7 @@ import os
 import socket
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["HOST", "PROCESS", "ROOT", "FlowRunRecord", "connected", "flow_runs"]
 
 HOST, PROCESS, ROOT = "modemap.host", "modemap.process", "modemap.root"  # labels of a run
+MESSAGE = 500  # characters of Prefect's own words
 QUERY = (
     "SELECT id, name, state_type, labels, coalesce(end_time, state_timestamp) FROM flow_run"
     " ORDER BY created"
@@ -93,17 +94,21 @@ def connected(root: Path) -> Iterator["SyncPrefectClient"]:
     Raises
     ------
     StageError
-        If the server does not start.
+        If the server does not start, or refuses what is asked of it in the block.
     """
     os.environ.update(tool_environment(root))  # before Prefect reads it
     from prefect.client.orchestration import SyncPrefectClient  # noqa: PLC0415
+    from prefect.exceptions import PrefectException, PrefectHTTPStatusError  # noqa: PLC0415
 
-    address = os.environ.get("PREFECT_API_URL")
-    if address:
-        with SyncPrefectClient(address) as client:
-            yield client
-        return
-    with prefect_server(root) as server:
-        server.wait()
-        with SyncPrefectClient(f"{server.url}/api") as client:
-            yield client
+    with ExitStack() as stack:
+        address = os.environ.get("PREFECT_API_URL")
+        if not address:
+            server = stack.enter_context(prefect_server(root))
+            server.wait()
+            address = f"{server.url}/api"
+        try:
+            yield stack.enter_context(SyncPrefectClient(address))
+        except (PrefectException, PrefectHTTPStatusError, OSError) as error:
+            found = " ".join(str(error).split())[:MESSAGE]
+            rule, hint = "the Prefect server must take the change", "repeat the command"
+            raise StageError(address, rule, found=found, hint=hint) from None
