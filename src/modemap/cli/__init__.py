@@ -7,6 +7,7 @@ import typer
 from modemap.cli.approve import approve
 from modemap.cli.checkout import checkout
 from modemap.cli.deploy import deploy
+from modemap.cli.drift import drift
 from modemap.cli.gate import gate
 from modemap.cli.history import history
 from modemap.cli.init import init
@@ -42,6 +43,7 @@ COMMANDS = (
     verify,
     lineage,
     checkout,
+    drift,
     report,
     summary,
     score,
