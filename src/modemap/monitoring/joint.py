@@ -14,8 +14,8 @@ from modemap.sketch import ColumnSketch
 __all__ = ["JointResult", "compare_jointly"]
 
 MODEL_TESTS = {
-    "hits": "rows of the map's units",
-    "distance": "distance to the map",
+    "map_hits": "rows of the map's units",
+    "map_distance": "distance to the map",
     "log_likelihood": "log-likelihood of the mixture",
 }
 
@@ -24,7 +24,7 @@ MODEL_TESTS = {
 class JointResult:
     """The answer of a detector that looks at several columns together."""
 
-    name: str  # correlation, hits, distance or log_likelihood
+    name: str  # correlation, map_hits, map_distance or log_likelihood
     drift: bool | None
     effect: float | None = None
     threshold: float | None = None
@@ -111,7 +111,7 @@ def _models(
             stability.n,
             stability.n_reference,
             said=[f"{MODEL_TESTS[name]}: {sentence}"] if drift else [],
-            regions=regions if name == "hits" else [],
+            regions=regions if name == "map_hits" else [],
         )
         for name, stability, sentence in zip(MODEL_TESTS, found, said, strict=True)
     ]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from modemap.kernels.arrays import FloatArray, IntArray
-from modemap.monitoring.stability import LEAST_EXPECTED, N_BINS, Stability, compare
+from modemap.monitoring.stability import LEAST_EXPECTED, Stability, compare
 from modemap.release import Release
 from modemap.sketch import ColumnSketch
 
@@ -62,7 +62,7 @@ def see(release: Release, X: FloatArray) -> ModelsSeen:
 
 
 def compare_hits(reference: Hits, current: Hits) -> tuple[Stability, list[Region]]:
-    """Compare the shares of blocks of units; return also the regions whose shares changed most.
+    """Compare the shares of blocks of units; return also all of them, the most changed first.
 
     Blocks are as small as the smaller sample lets them be; rare ones count as one.
     """
@@ -93,7 +93,7 @@ def _regions(reference: Hits, before: IntArray, after: IntArray, side: int) -> l
     p, q = before / before.sum(), after / after.sum()
     n_rows, n_columns = reference.counts.shape
     found = []
-    for place in np.argsort(-np.abs(q - p), axis=None, kind="stable")[: N_BINS // 4]:
+    for place in np.argsort(-np.abs(q - p), axis=None, kind="stable"):
         i, j = (int(number) for number in np.unravel_index(int(place), p.shape))
         rows = (i * side, min((i + 1) * side, n_rows) - 1)
         columns = (j * side, min((j + 1) * side, n_columns) - 1)

@@ -26,7 +26,7 @@ class Stability:
 
     Attributes
     ----------
-    psi : float
+    index : float
         Population stability index; its unit is nats.
     jensen_shannon : float
         Divergence of both shares from their middle, in bits: 0 of equal ones, 1 at most.
@@ -37,7 +37,7 @@ class Stability:
     n_bins, n_reference, n : int
     """
 
-    psi: float
+    index: float
     jensen_shannon: float
     p_value: float
     statistic: float
@@ -45,12 +45,22 @@ class Stability:
     n_reference: int
     n: int
 
+    @property
+    def by_chance(self) -> float:
+        """The index that samples of one population have on average."""
+        return (self.n_bins - 1) * (1 / max(self.n_reference, 1) + 1 / max(self.n, 1))
+
+    @property
+    def psi(self) -> float:
+        """The index of the populations: what chance adds on average is taken off."""
+        return max(self.index - self.by_chance, 0.0)
+
     def threshold(self, level: float) -> float:
-        """Return the index that just reaches significance at ``level``, going the same way."""
+        """Return the :attr:`psi` that is just significant at ``level``, going the same way."""
         bound = float(chi2.isf(level, self.n_bins - 1))
-        if self.statistic > 0 and self.psi > 0:
-            return self.psi * bound / self.statistic
-        return bound * (1 / self.n_reference + 1 / self.n)
+        if self.statistic > 0 and self.index > 0:
+            return max(self.index * bound / self.statistic - self.by_chance, 0.0)
+        return bound * (1 / self.n_reference + 1 / self.n) - self.by_chance
 
 
 def binned(reference: IntArray) -> IntArray:
@@ -88,7 +98,7 @@ def compare(reference: IntArray, current: IntArray) -> Stability:
     p, q = _smoothed(reference), _smoothed(current)
     statistic = _likelihood_ratio(reference, current)
     return Stability(
-        psi=float(np.sum((q - p) * np.log(q / p))),
+        index=float(max(np.sum((q - p) * np.log(q / p)), 0.0)),
         jensen_shannon=_jensen_shannon(reference / n_reference, current / n),
         p_value=float(chi2.sf(statistic, n_bins - 1)) if n_bins > 1 else 1.0,
         statistic=statistic,
