@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from modemap.kernels.arrays import FloatArray, IntArray
 from modemap.sketch import ColumnSketch
@@ -77,6 +78,12 @@ class Cells:
         return np.concatenate((beyond, self.counts, beyond)).astype(np.int64), (
             sketch.histogram(edges)
         )
+
+    def quantiles(self, q: ArrayLike) -> FloatArray:
+        """Return the means of the cells in which shares ``q`` of the rows lie."""
+        steps = np.cumsum(self.counts)
+        ranks = np.clip(np.ceil(np.asarray(q) * steps[-1]), 1, steps[-1])
+        return np.asarray(self.means[np.searchsorted(steps, ranks)])
 
     def sketch(self) -> ColumnSketch:
         """Return a sketch of the cells' means with their counts."""

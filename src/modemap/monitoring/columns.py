@@ -89,17 +89,15 @@ def _numbers(
     if cells is None or min(n_reference, n) < MIN_ROWS:
         return _too_few(name, "number", n_reference, n, missing)
     found, bins = compare_values(cells, sketch)
+    current = Cells.of(sketch)
     return ColumnFound(
         name,
         "number",
         n,
         n_reference,
         values=found,
-        wasserstein=wasserstein(cells, Cells.of(sketch)),
-        quartiles=(
-            cells.sketch().quantiles(QUARTILES).tolist(),
-            sketch.quantiles(QUARTILES).tolist(),
-        ),
+        wasserstein=wasserstein(cells, current),
+        quartiles=(cells.quantiles(QUARTILES).tolist(), current.quantiles(QUARTILES).tolist()),
         bins=bins,
         **missing,
     )

@@ -118,7 +118,7 @@ def _models(
 
 
 def _median(cells: Cells, sketch: ColumnSketch) -> str:
-    before, after = (side.quantiles([0.5])[0] for side in (cells.sketch(), sketch))
+    before, after = (side.quantiles([0.5])[0] for side in (cells, sketch))
     return f"the median went from {before:.4g} to {after:.4g}"
 
 
