@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from modemap.data.matrix import read_matrix
+from modemap.data.matrix import prepared_batches
 from modemap.data.split import SHARES
 from modemap.errors import DataError
 from modemap.files import read_json
@@ -12,7 +12,8 @@ from modemap.monitoring.levels import Levels
 from modemap.monitoring.models import see
 from modemap.monitoring.profile import MAX_SAMPLE, Observed, Reference
 from modemap.release import REFERENCE, Release
-from modemap.sketch import ColumnSketch
+from modemap.sketch import sketches_of
+from modemap.stages.tallies import sampled
 
 __all__ = ["keep_reference"]
 
@@ -23,20 +24,17 @@ def keep_reference(prepared: Path, release: Release, folder: Path) -> None:
     Columns are those of the training rows. What models answer is kept of the validation rows, which
     they have not seen: to rows that a map was fitted to it lies nearer than to any others.
     """
-    train = read_matrix(prepared / "train.parquet", release.measured_columns)
-    held_out = read_matrix(prepared / "validation.parquet", release.columns)
+    measured = release.measured_columns
+    sketches = sketches_of(prepared_batches(prepared, "train", measured).batches())
     shares = _shares(prepared / SHARES)
     seen = Observed(
         n_rows=shares["rows"],
-        numbers={
-            name: ColumnSketch().update(x)
-            for name, x in zip(release.measured_columns, train.T, strict=True)
-        },
+        numbers=dict(zip(measured, sketches, strict=True)),
         levels={name: Levels(counts) for name, counts in shares["levels"].items()},
         n_missing=shares["missing"],
-        sampled=release.measured_columns,
-        sample=train[:: -(-len(train) // MAX_SAMPLE)],
-        models=see(release, held_out[:: -(-len(held_out) // MAX_SAMPLE)]),
+        sampled=measured,
+        sample=sampled(prepared, "train", measured, (), MAX_SAMPLE),
+        models=see(release, sampled(prepared, "validation", release.columns, (), MAX_SAMPLE)),
     )
     save_reference(folder / REFERENCE, Reference.of(seen))
 
