@@ -11,6 +11,7 @@ import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -31,13 +32,16 @@ if TYPE_CHECKING:
 __all__ = [
     "GOLDEN",
     "MANIFEST",
+    "OPTIONAL",
     "PARTS",
+    "REFERENCE",
     "Release",
     "Scores",
     "files_digest",
     "golden_mismatch",
     "golden_rows",
     "load_release",
+    "read_parts",
     "release_digest",
     "unit_positions",
     "verify_release",
@@ -50,6 +54,7 @@ IntArray = NDArray[np.int64]
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+REFERENCE = "reference.npz"  # what later rows are compared with
 GOLDEN = "golden.npz"
 PARTS = (
     "anomaly.npz",
@@ -60,7 +65,9 @@ PARTS = (
     "segments.npz",
     "som.npz",
 )
+OPTIONAL = (REFERENCE,)  # releases that were made before it lack it
 
+NO_MANIFEST: Mapping[str, Any] = MappingProxyType({})
 N_GOLDEN = 64
 GOLDEN_TOLERANCE = 1e-6  # other processors round differently
 
@@ -182,7 +189,7 @@ def write_manifest(
     """
     from modemap.estimators import Preparation  # noqa: PLC0415
 
-    _check_names(directory, PARTS)
+    names = _check_names(directory, PARTS)
     preparation = Preparation.load(directory / "preparation.npz")
     if list(preparation.columns) != list(columns):
         place, rule = directory / "preparation.npz", f"its columns must be {list(columns)}"
@@ -196,7 +203,7 @@ def write_manifest(
             name: {"missing": preparation.missing[name], "center": center, "scale": scale}
             for name, center, scale in scales
         },
-        "files": {name: _entry(directory / name) for name in PARTS},
+        "files": {name: _entry(directory / name) for name in names},
     }
     write_json(directory / MANIFEST, manifest)
     return manifest
@@ -209,7 +216,7 @@ def write_golden(directory: Path) -> None:
     """
     from modemap.estimators import save_state  # noqa: PLC0415
 
-    release = _read_parts(directory, digest="", manifest={})
+    release = read_parts(directory)
     rng = np.random.default_rng(0)
     means = release.mixture.means_
     rows = np.zeros((N_GOLDEN, len(release.columns)))
@@ -269,14 +276,23 @@ def load_release(directory: Path, digest: str | None = None) -> Release:
         If :func:`verify_release` refuses it, or a part is not what its name says.
     """
     manifest = verify_release(directory, digest)
-    release = _read_parts(directory, release_digest(directory), manifest)
+    release = read_parts(directory, release_digest(directory), manifest)
     if release.columns != manifest["columns"]:
         rule = f"the manifest's columns must be the preparation's, {release.columns}"
         _refuse(directory / MANIFEST, rule, found=manifest["columns"])
     return release
 
 
-def _read_parts(directory: Path, digest: str, manifest: Mapping[str, Any]) -> Release:
+def read_parts(
+    directory: Path, digest: str = "", manifest: Mapping[str, Any] = NO_MANIFEST
+) -> Release:
+    """Load the models in ``directory`` as they lie there, verified or not.
+
+    Raises
+    ------
+    ReleaseError
+        If a part is missing or is not what its name says.
+    """
     from modemap.estimators import (  # noqa: PLC0415
         BayesianGaussianMixture,
         ModeNormalizer,
@@ -353,8 +369,8 @@ def verify_release(directory: Path, digest: str | None = None) -> dict[str, Any]
     if digest is not None and found != digest:
         _refuse(directory / MANIFEST, f"the release's digest must be {digest}", found=found)
     manifest = _read_manifest(directory / MANIFEST)
-    _check_names(directory, [MANIFEST, *PARTS])
-    for name in PARTS:
+    _check_names(directory, [MANIFEST, *manifest["files"]], ())
+    for name in sorted(manifest["files"]):
         expected, found_entry = manifest["files"][name], _entry(directory / name)
         if found_entry != expected:
             _refuse(directory / name, f"the manifest says {expected}", found=found_entry)
@@ -370,7 +386,7 @@ def _read_manifest(path: Path) -> dict[str, Any]:
         number = manifest.get("format") if isinstance(manifest, dict) else type(manifest).__name__
         _refuse(path, f"the manifest's format must be {FORMAT}", found=number)
     files = manifest.get("files")
-    if not isinstance(files, dict) or set(files) != set(PARTS):
+    if not isinstance(files, dict) or not set(PARTS) <= set(files) <= {*PARTS, *OPTIONAL}:
         names = sorted(files) if isinstance(files, dict) else files
         _refuse(path, f"the manifest must name {', '.join(PARTS)}", found=names)
     columns = manifest.get("columns")
@@ -379,13 +395,17 @@ def _read_manifest(path: Path) -> dict[str, Any]:
     return manifest
 
 
-def _check_names(directory: Path, names: Sequence[str]) -> None:
+def _check_names(
+    directory: Path, names: Sequence[str], optional: Sequence[str] = OPTIONAL
+) -> list[str]:
+    """Return the names of the files, which are all of ``names`` and some of ``optional``."""
     present = {entry.name for entry in directory.iterdir()}
     for name in sorted(set(names) - present):
         _refuse(directory / name, "a release has this file", found="no such file")
-    for name in sorted(present - set(names)):
-        rule = f"a release holds {', '.join(sorted(names))} only"
+    for name in sorted(present - {*names, *optional}):
+        rule = f"a release holds {', '.join(sorted({*names, *optional}))} only"
         _refuse(directory / name, rule, found="another file")
+    return sorted(present)
 
 
 def _entry(path: Path) -> dict[str, Any]:

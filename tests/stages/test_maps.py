@@ -9,7 +9,7 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from modemap.estimators import Preparation, SelfOrganizingMap, blocks, segment_units
-from modemap.files import read_json
+from modemap.files import read_json, write_json
 from modemap.kernels import Grid
 from modemap.lifecycle.clean_load import load_cleanly
 from modemap.lifecycle.portrait import portray
@@ -47,6 +47,8 @@ def prepared(rows, tiny_release, tmp_path_factory):
     for name, part in PARTS.items():
         table = pa.table(dict(zip(("delay", "distance"), rows[part].T, strict=True)))
         pq.write_table(table, folder / f"{name}.parquet")
+    missing = {"delay": 20, "distance": 0}
+    write_json(folder / "shares.json", {"rows": 320, "missing": missing, "levels": {}})
     return folder
 
 

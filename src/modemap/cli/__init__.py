@@ -9,6 +9,7 @@ from modemap.cli.backup import backup, restore
 from modemap.cli.checkout import checkout
 from modemap.cli.deploy import deploy
 from modemap.cli.doctor import doctor
+from modemap.cli.drift import drift
 from modemap.cli.gate import gate
 from modemap.cli.gc import gc
 from modemap.cli.history import history
@@ -48,6 +49,7 @@ COMMANDS = (
     gc,
     lineage,
     checkout,
+    drift,
     report,
     summary,
     score,

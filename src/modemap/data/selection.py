@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from modemap.data.batches import Batch, read_batch, read_manifest
-from modemap.data.derived import derive
+from modemap.data.derived import derive, level_texts
 from modemap.data.split import row_hashes
 from modemap.errors import DataError
 from modemap.estimators.checks import LARGEST
@@ -26,6 +26,7 @@ class SelectedRows:
     X: NDArray[np.float64]  # (n_rows, n_columns): numbers, then what is derived
     hashes: NDArray[np.uint64]  # (n_rows,)
     labels: pa.Table  # (n_rows, 1), or no columns where there is no label
+    levels: pa.Table  # (n_rows, n_categories): levels as texts
 
 
 def select_rows(
@@ -48,7 +49,7 @@ def select_rows(
         If a column is absent, not numeric, infinite or nearly so somewhere, missing everywhere, or
         missing where its policy allows nothing to be missing.
     """
-    keys, blocks, hashes, labels = [], [], [], []
+    keys, blocks, hashes, labels, levels = [], [], [], [], []
     label_names = [] if label is None else [label]
     named = list(dict.fromkeys([*key, *columns, *categories, *times, *label_names]))
     for batch in read_manifest(directory).batches:
@@ -59,11 +60,14 @@ def select_rows(
         hashes.append(row_hashes(table, key or table.column_names))
         keys.append(table.select(list(key)))
         labels.append(table.select(label_names))
+        levels.append(pa.table({name: level_texts(table[name]) for name in categories}))
         numbers = [place.numbers(name, table, columns[name]) for name in columns]
         blocks.append(np.column_stack([*numbers, *derive(table, categories, times)]))
     X = np.concatenate(blocks)
     _check_some_value(directory, X[:, : len(columns)], columns)
-    return SelectedRows(pa.concat_tables(keys), X, np.concatenate(hashes), pa.concat_tables(labels))
+    gathered = (pa.concat_tables(tables) for tables in (keys, labels, levels))
+    key_rows, label_rows, level_rows = gathered
+    return SelectedRows(key_rows, X, np.concatenate(hashes), label_rows, level_rows)
 
 
 def _check_some_value(directory: Path, X: NDArray[np.float64], columns: Iterable[str]) -> None:

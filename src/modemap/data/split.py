@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from modemap.errors import DataError
 
-__all__ = ["SPLITS", "assign_splits", "row_hashes"]
+__all__ = ["SHARES", "SPLITS", "assign_splits", "row_hashes"]
 
+SHARES = "shares.json"  # what training rows lacked, and their levels, before any was dropped
 SPLITS = ("train", "validation", "test")
 
 _Hashes = NDArray[np.uint64]

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from importlib.resources import files
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -22,7 +22,7 @@ from modemap.reporting.charts import chart
 from modemap.reporting.origin import draw_origin
 from modemap.reporting.story import Contrast, Metric, Models, Standing, Story
 
-__all__ = ["render_data_docs", "render_report"]
+__all__ = ["Rendered", "render_data_docs", "render_report", "rendered_page"]
 
 N_CONTRASTS = 4  # columns that describe a segment, at most
 N_REASONS = 3  # columns that explain a strange row; the others are summed up
@@ -46,11 +46,19 @@ OF_ALL = (
 N_ENTRIES = 20  # of the history, the newest
 
 
+class Rendered(Protocol):
+    """What every page is about."""
+
+    @property
+    def rendered(self) -> str:
+        """When the page was made, as an ISO date and time."""
+
+
 def render_report(story: Story) -> str:
     """Return the report of ``story`` as one HTML page."""
     standing = story.standing
     shown = standing.metrics if standing and story.digest else []
-    return _rendered(
+    return rendered_page(
         "report.html",
         story,
         headline=_headline(story),
@@ -69,10 +77,11 @@ def render_report(story: Story) -> str:
 
 def render_data_docs(story: Story) -> str:
     """Return the contract of ``story`` with every rule and its result as one HTML page."""
-    return _rendered("data_docs.html", story, contract=story.contract)
+    return rendered_page("data_docs.html", story, contract=story.contract)
 
 
-def _rendered(template: str, story: Story, **facts: Any) -> str:
+def rendered_page(template: str, story: Rendered, **facts: Any) -> str:
+    """Return ``template`` as one HTML page that fetches nothing and says when it was made."""
     assets = files("modemap.reporting") / "templates"
     script = (assets / "reader.js").read_text(encoding="utf-8").strip()
     sha256 = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

@@ -28,11 +28,12 @@ from modemap.metrics import (
     torn_samples,
 )
 from modemap.params import Params
-from modemap.release import Release, load_release, write_golden, write_manifest
+from modemap.release import Release, load_release, read_parts, write_golden, write_manifest
 from modemap.reporting.pictures import draw_calibration
 from modemap.sketch import ColumnSketch, sketches_of
 from modemap.stages.entry import run_stage
 from modemap.stages.progress import track
+from modemap.stages.reference import keep_reference
 from modemap.stages.tallies import LabelCounts, Mean, sampled
 from modemap.stages.train_som import grid_of, new_map
 
@@ -57,6 +58,7 @@ def assemble(prepared: Path, som: Path, mixture: Path, release: Path, params: Pa
             _copy(part, folder)
         with _told_of(parts):
             write_golden(folder)
+            keep_reference(prepared, read_parts(folder), folder)
         # Without defaults: whether they are written into params.yaml changes no release.
         written = params.model_dump(include=MODEL_PARAMS, mode="json", exclude_defaults=True)
         write_manifest(folder, columns=columns, params=written)

