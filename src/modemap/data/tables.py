@@ -59,7 +59,7 @@ def read_table(path: Path, csv_types: Mapping[str, pa.DataType]) -> pa.Table:
 
 
 def read_tables(path: Path, csv_types: Mapping[str, pa.DataType]) -> Iterator[pa.Table]:
-    """Yield the rows of :func:`read_table` in pieces; of Parquet and Arrow one is in memory at a time.
+    """Yield the rows of :func:`read_table` in pieces; of Parquet and Arrow one is in memory.
 
     Raises
     ------
