@@ -342,7 +342,7 @@ SOURCES = Case(
             EXPORT,
         ),
         "wrong type: a spreadsheet": refused_source(
-            "rows.xlsx", text(b"PK\x03\x04"), "Parquet or CSV", "`.xlsx`", "use one of"
+            "rows.xlsx", text(b"PK\x03\x04"), "CSV or Arrow", "`.xlsx`", "use one of"
         ),
         "a directory": refused_source(
             "folder.parquet", lambda p: p.mkdir(), "must be a file", "a directory", "*.parquet"

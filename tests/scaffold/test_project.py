@@ -183,7 +183,7 @@ def test_odd_names_stay_what_they_are(tmp_path):
     ("name", "content", "message"),
     [
         ("absent.csv", None, "absent.csv: must exist"),
-        ("rows.txt", b"a\n1\n", "rows.txt: must be a Parquet or CSV file"),
+        ("rows.txt", b"a\n1\n", "rows.txt: must be a Parquet, CSV or Arrow file"),
         ("rows.csv", b"", "rows.csv: must hold rows\n  found: an empty file"),
         ("rows.csv", b"a,b\n", "rows.csv: must hold rows\n  found: no rows under 2 columns"),
         ("rows.csv", b"a,a\n1,2\n", "each column must have a name of its own\n  found: 'a'"),

@@ -12,7 +12,7 @@ WIDTH = 60
 
 def init(
     source: Annotated[
-        str, typer.Argument(help="A Parquet or CSV file, a folder of such files, or a glob.")
+        str, typer.Argument(help="A Parquet, CSV or Arrow file, a folder of such files, or a glob.")
     ],
     into: Annotated[Path, typer.Option(help="The project's folder.")] = Path(),
     key: Annotated[

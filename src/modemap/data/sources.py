@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from modemap.data.flights import FLIGHT_TYPES, FLIGHTS, derive_flight_columns, packaged_months
+from modemap.data.partitions import partition_types, with_partitions
 from modemap.data.tables import read_table, read_tables
 from modemap.errors import DataError
 
@@ -48,9 +49,11 @@ def _file_tables(
     read: Callable[[Path, Mapping[str, pa.DataType]], Iterable[pa.Table]] = _whole,
 ) -> Iterator[tuple[str, pa.Table]]:
     first: tuple[Path, pa.Schema] | None = None
-    for name, path in _files(source):
+    files = _files(source)
+    types = partition_types(name for name, _ in files)
+    for name, path in files:
         for piece in read(path, FLIGHT_TYPES):
-            table = _completed(path, piece)
+            table = _completed(path, with_partitions(name, piece, types))
             if first is None:
                 first = path, table.schema
             elif table.schema != first[1]:

@@ -1,4 +1,4 @@
-"""One Parquet or CSV file as an Arrow table with plain types, or the reason why not."""
+"""One Parquet, Arrow or CSV file as an Arrow table with plain types, or the reason why not."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,12 +10,15 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
+from modemap.data.arrow_files import SUFFIXES as ARROW
+from modemap.data.arrow_files import arrow_pieces, arrow_schema
 from modemap.errors import DataError
 
-__all__ = ["csv_options", "plain_table", "read_table", "read_tables"]
+__all__ = ["SUFFIXES", "csv_options", "plain_table", "read_table", "read_tables"]
 
 PARQUET = (".parquet", ".pq")
-CSV = (".csv", ".csv.gz", ".csv.bz2")
+CSV = (".csv", ".csv.gz", ".csv.bz2", ".csv.zst")
+SUFFIXES = PARQUET + CSV + ARROW
 NULLS = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
 
 MAX_COLUMNS = 10_000  # of a table; a header with more is no table's
@@ -39,8 +42,13 @@ def read_table(path: Path, csv_types: Mapping[str, pa.DataType]) -> pa.Table:
         two columns of one name.
     """
     _check_is_file(path)
+    kind = _kind(path)
     with _told(path):
-        if _is_parquet(path):
+        if kind == ARROW:
+            schema = arrow_schema(path)
+            _check_names(path, schema.names)
+            table = pa.concat_tables([schema.empty_table(), *arrow_pieces(path, ROWS_AT_ONCE)])
+        elif kind == PARQUET:
             file = pq.ParquetFile(path, pre_buffer=False)
             _check_names(path, file.schema_arrow.names)
             table = file.read()
@@ -51,7 +59,7 @@ def read_table(path: Path, csv_types: Mapping[str, pa.DataType]) -> pa.Table:
 
 
 def read_tables(path: Path, csv_types: Mapping[str, pa.DataType]) -> Iterator[pa.Table]:
-    """Yield the rows of :func:`read_table` in pieces; of Parquet only one is in memory at a time.
+    """Yield the rows of :func:`read_table` in pieces; of Parquet and Arrow one is in memory.
 
     Raises
     ------
@@ -59,23 +67,37 @@ def read_tables(path: Path, csv_types: Mapping[str, pa.DataType]) -> Iterator[pa
         As :func:`read_table` does, but of what is damaged when it is reached.
     """
     _check_is_file(path)
-    if not _is_parquet(path):
+    kind = _kind(path)
+    if kind == CSV:
         table = read_table(path, csv_types)
         for start in range(0, table.num_rows, ROWS_AT_ONCE):
             yield table.slice(start, ROWS_AT_ONCE).combine_chunks()
         return
-    with _told(path):
-        file = pq.ParquetFile(path, pre_buffer=False)
-        names = file.schema_arrow.names
-        _check_names(path, names)
-        _check_rows(path, file.metadata.num_rows, names)
-    batches = file.iter_batches(ROWS_AT_ONCE)
+    pieces = _arrow_pieces(path) if kind == ARROW else _parquet_pieces(path)
     while True:
         with _told(path):
-            batch = next(batches, None)
-        if batch is None:
+            piece = next(pieces, None)
+        if piece is None:
             return
-        yield plain_table(pa.Table.from_batches([batch]))
+        yield plain_table(piece)
+
+
+def _parquet_pieces(path: Path) -> Iterator[pa.Table]:
+    file = pq.ParquetFile(path, pre_buffer=False)
+    names = file.schema_arrow.names
+    _check_names(path, names)
+    _check_rows(path, file.metadata.num_rows, names)
+    for batch in file.iter_batches(ROWS_AT_ONCE):
+        yield pa.Table.from_batches([batch])
+
+
+def _arrow_pieces(path: Path) -> Iterator[pa.Table]:
+    names, n_rows = arrow_schema(path).names, 0
+    _check_names(path, names)
+    for piece in arrow_pieces(path, ROWS_AT_ONCE):
+        n_rows += len(piece)
+        yield piece
+    _check_rows(path, n_rows, names)
 
 
 @contextmanager
@@ -83,6 +105,8 @@ def _told(path: Path) -> Iterator[None]:
     """Turn what a reader says of a broken file into an error that a person can act on."""
     try:
         yield
+    except DataError:
+        raise
     except (pa.ArrowException, OSError, UnicodeError) as error:
         raise DataError(
             path,
@@ -92,17 +116,16 @@ def _told(path: Path) -> Iterator[None]:
         ) from None
 
 
-def _is_parquet(path: Path) -> bool:
+def _kind(path: Path) -> tuple[str, ...]:
     name = path.name.lower()
-    if name.endswith(PARQUET):
-        return True
-    if name.endswith(CSV):
-        return False
+    for suffixes in (PARQUET, CSV, ARROW):
+        if name.endswith(suffixes):
+            return suffixes
     raise DataError(
         path,
-        "must be a Parquet or CSV file",
+        "must be a Parquet, CSV or Arrow file",
         found=f"a name that ends in `{path.suffix}`",
-        hint=f"use one of {', '.join(PARQUET + CSV)}",
+        hint=f"use one of {', '.join(SUFFIXES)}",
     )
 
 

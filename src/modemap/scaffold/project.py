@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from modemap.data.profile import Profile, profile
 from modemap.data.sources import source_pieces, source_root
+from modemap.data.tables import SUFFIXES
 from modemap.errors import DataError, ParamsError, StageError
 from modemap.files import write_bytes
 from modemap.scaffold.bounds import rules
@@ -36,7 +37,7 @@ SLACK = 0.25  # share of dead units beyond that of rows that are spread evenly
 MOST_DEAD = 0.9  # less than that of the smallest map with all rows on one unit
 KOLMOGOROV = 1.63  # times the root of the rows: what chance exceeds once in a hundred
 ROWS_PER_NUMBER = 10  # training rows for each column of each component, at least
-KNOWN_FILES = ("*.parquet", "*.pq", "*.csv", "*.csv.gz", "*.csv.bz2")
+KNOWN_FILES = tuple(f"*{suffix}" for suffix in SUFFIXES)
 AUTHOR = ("modemap", "modemap@localhost")
 
 
