@@ -228,6 +228,36 @@ def test_an_alias_moved_by_another_hand_is_healed_not_followed(history):
 
 
 @pytest.mark.workflow
+def test_an_alias_that_cannot_be_moved_is_no_failure(history, monkeypatch):
+    """The promotion stands and says that the alias does not; the next call moves it."""
+
+    def refuse(_number):
+        raise RegistryError("store", "must answer", found="Model Version not found", hint="")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(history.registry, "set_alias", refuse)
+        head = history.promote(history.head(), _tags(2))
+        shown = history.is_shown
+
+    assert (head.champion, shown, history.registry.alias()) == (2, False, None)
+    assert history.heal().champion == 2
+    assert (history.is_shown, history.registry.alias()) == (True, 2)
+
+
+@pytest.mark.workflow
+def test_a_store_that_is_gone_after_the_promotion_is_no_failure(history, monkeypatch):
+    """Once the entry has been read back, nothing turns the promotion into an error."""
+
+    def refuse():
+        raise RegistryError("store", "must answer", found="connection refused", hint="")
+
+    monkeypatch.setattr(history.registry, "alias", refuse)
+
+    assert history.promote(history.head(), _tags(2)).champion == 2
+    assert not history.is_shown
+
+
+@pytest.mark.workflow
 def test_a_changed_entry_in_the_store_is_noticed(history, root):
     """Nothing is promoted on a history that was edited."""
     history.promote(history.head(), _tags(1))

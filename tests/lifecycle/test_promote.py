@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from modemap.cli.promote import promote as promote_command
 from modemap.errors import GateRefusedError, RegistryError
 from modemap.lifecycle.gate import gate
 from modemap.lifecycle.history import History
@@ -51,6 +52,31 @@ def test_promoting_the_champion_again_changes_nothing(promoted):
 
     assert (promotion.version, promotion.changed) == (1, False)
     assert History(Registry(open_store(promoted.root, "flights"))).head() == before
+
+
+def test_an_alias_that_stays_behind_is_told_and_healed(project, monkeypatch, capsys):
+    """The command succeeds, says what MLflow does not show yet, and mends it when repeated."""
+    register(project.root)
+    gate(project.root)
+    monkeypatch.chdir(project.root)
+
+    def refuse(_registry, _number):
+        raise RegistryError("store", "must answer", found="Model Version not found", hint="")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Registry, "set_alias", refuse)
+        promote_command()
+        told = capsys.readouterr()
+        champion = status(project.root)
+    promote_command()
+    again = capsys.readouterr()
+
+    assert "version 1 is now the champion" in told.out
+    assert "alias does not name version 1 yet" in told.err
+    assert (champion.version, champion.alias) == (1, None)
+    assert "version 1 is the champion already" in again.out
+    assert again.err == ""
+    assert status(project.root).alias == 1
 
 
 def test_a_version_without_verdict_is_refused(project):

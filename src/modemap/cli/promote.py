@@ -21,3 +21,5 @@ def promote(
     promotion = promote_version(Path.cwd(), version, why)
     state = "is now the champion" if promotion.changed else "is the champion already"
     typer.echo(f"version {promotion.version} {state}: release {promotion.digest}")
+    if promotion.notice:
+        typer.echo(promotion.notice, err=True)

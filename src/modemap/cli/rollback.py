@@ -24,3 +24,5 @@ def rollback(
     rolled = roll_back(Path.cwd(), to, why=why)
     state = "is the champion again" if rolled.changed else "is the champion already"
     typer.echo(f"version {rolled.version} {state}: release {rolled.digest}")
+    if rolled.notice:
+        typer.echo(rolled.notice, err=True)

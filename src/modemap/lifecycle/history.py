@@ -183,6 +183,7 @@ class History:
         self.registry = registry
         self.entries = Entries(registry.store, f"{registry.model}-history")
         self._known = Head()  # folded once, then only newer entries are read
+        self.is_shown = False  # whether MLflow's alias agreed with the head when last healed
 
     def head(self) -> Head:
         """Return the head as of now.
@@ -254,18 +255,22 @@ class History:
         return head
 
     def heal(self) -> Head:
-        """Make MLflow's alias agree with the head, again if the head moved meanwhile."""
-        failures = 0
-        while (head := self.head()).champion is not None:
-            if self.registry.alias() == head.champion:
-                break
+        """Make MLflow's alias agree with the head, again if the head moved meanwhile.
+
+        ``is_shown`` says whether it does. What was promoted is promoted also where MLflow does not
+        take the alias: that is no error, and the next call tries again.
+        """
+        self.is_shown, failures = False, 0
+        while not self.is_shown and failures < HEALING_ATTEMPTS:
             try:
-                self.registry.set_alias(head.champion)
+                champion = self.head().champion
+                if champion is None or self.registry.alias() == champion:
+                    self.is_shown = True
+                else:
+                    self.registry.set_alias(champion)
             except RegistryError:  # two first writers of an alias collide on its key
                 failures += 1
-                if failures > HEALING_ATTEMPTS:
-                    raise
-        return head
+        return self._known
 
 
 def _is_number(text: str | None) -> bool:

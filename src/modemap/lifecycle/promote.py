@@ -21,6 +21,17 @@ class Promotion:
     version: int
     digest: str
     changed: bool
+    is_shown: bool  # whether MLflow's alias names it by now
+
+    @property
+    def notice(self) -> str:
+        """What to tell people of the alias, empty if there is nothing to tell."""
+        if self.is_shown:
+            return ""
+        return (
+            f"note: MLflow's alias does not name version {self.version} yet;"
+            " the history does, and the next promotion, or this one again, moves the alias"
+        )
 
 
 def promote(root: Path, number: int | None = None, why: str = "the gate passed it") -> Promotion:
@@ -42,7 +53,7 @@ def promote(root: Path, number: int | None = None, why: str = "the gate passed i
     if head.champion == version.number:
         _check_same(version, head)
         history.heal()
-        return Promotion(version.number, version.digest, changed=False)
+        return Promotion(version.number, version.digest, changed=False, is_shown=history.is_shown)
     verdict = _passed_verdict(version, head)
     accepted = verdict.get("accepted_change")
     why = f"{why}; accepted change: {accepted}" if accepted else why
@@ -50,7 +61,7 @@ def promote(root: Path, number: int | None = None, why: str = "the gate passed i
     if params.approval.required:
         entry["approval"] = str(require_approval(root, version, verdict, params.approval))
     history.promote(head, entry)
-    return Promotion(version.number, version.digest, changed=True)
+    return Promotion(version.number, version.digest, changed=True, is_shown=history.is_shown)
 
 
 def _passed_verdict(version: Version, head: Head) -> dict[str, Any]:

@@ -40,12 +40,12 @@ def rollback(root: Path, number: int | None = None, *, why: str) -> Promotion:
         _refuse(version.number, f"must be release {digest}, as it served", found=version.digest)
     if head.champion == version.number:
         history.heal()
-        return Promotion(version.number, digest, changed=False)
+        return Promotion(version.number, digest, changed=False, is_shown=history.is_shown)
     with tempfile.TemporaryDirectory(prefix="modemap-rollback-") as folder:
         load_cleanly(_fetch(root, registry, version, Path(folder)), digest)
     entry = describe(version, kind=ROLLBACK, verdict=target.tags["verdict"], why=why)
     history.promote(head, entry)
-    return Promotion(version.number, digest, changed=True)
+    return Promotion(version.number, digest, changed=True, is_shown=history.is_shown)
 
 
 def _target(served: list[Entry], head: Head, number: int | None) -> Entry:

@@ -102,6 +102,8 @@ def promote_now(version: int) -> None:
     promotion = promoting.promote(Path.cwd(), version)
     said = "promoted" if promotion.changed else "stays the champion"
     get_run_logger().info("version %d %s", promotion.version, said)
+    if promotion.notice:
+        get_run_logger().warning(promotion.notice)
     champion = asking.status(Path.cwd())
     if champion is not None:
         create_markdown_artifact(
