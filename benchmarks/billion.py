@@ -33,6 +33,7 @@ DISK = 22  # bytes a row: 8 given, 5 encoded, 8 decoded, and room
 MEMORY = 10  # bytes a row: 8 given, and room
 N_THREADS = 2
 ROUNDS = 2  # in memory
+DISK_ROUNDS = 3  # of which the median counts
 MAX_MEMORY = 2.0  # GiB, while working from disk
 MAX_RATIO = 1.25  # of direct input and output
 IN_MEMORY = {"fit": 3.0, "argmax": 1.5, "sampled": 4.0, "inverse": 1.5}  # seconds of a billion
@@ -83,37 +84,32 @@ def _generated() -> Path:
 
 
 def _disk_bars(given: Path) -> list[Bar]:
-    """Work from disk beside moving the same bytes."""
+    """Work from disk beside moving the same bytes: in turn, as the disk's speed is not steady."""
     values, modes, again = (FOLDER / name for name in ("values.f32", "modes.u8", "again.f64"))
-    direct = {"read 8": _seconds(lambda: _read(given), given)}
-    direct["write 8"] = _seconds(lambda: _write(again, 8 * N_ROWS))
-    direct["write 5"] = _seconds(lambda: _write(values, 5 * N_ROWS))
-    direct["read 5"] = _seconds(lambda: _read(values), values)
-    for path in (values, again):
-        path.unlink()
-
     normalizer = ModeNormalizer(10, random_state=0, n_jobs=N_THREADS)
     few = np.fromfile(given, count=1000).reshape(-1, 1)
     normalizer.inverse_transform(normalizer.fit(few).encode(few))  # loads the kernels
-    kept: list[Kept] = []
-    seconds = [
-        _seconds(lambda: normalizer.fit(Chunks(given)), given),
-        _seconds(lambda: kept.extend(_encode(normalizer, given, values, modes)), given),
-        _seconds(lambda: _decode(normalizer, kept, values, modes, again), values, modes),
-    ]
+    rounds: list[tuple[float, ...]] = []
+    for _ in range(DISK_ROUNDS):
+        kept: list[Kept] = []
+        read = _seconds(lambda: _read(given), given)
+        fit = _seconds(lambda: normalizer.fit(Chunks(given)), given)
+        write_5 = _seconds(lambda: _write(values, 5 * N_ROWS))
+        read_5 = _seconds(lambda: _read(values), values)
+        there = _seconds(lambda k=kept: k.extend(_encode(normalizer, given, values, modes)), given)
+        write_8 = _seconds(lambda: _write(again, 8 * N_ROWS))
+        back = _seconds(
+            lambda k=kept: _decode(normalizer, k, values, modes, again), values, modes
+        )  # fmt: skip
+        rounds.append((fit, read, there, read + write_5, back, read_5 + write_8))
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    beside = (
-        direct["read 8"],
-        direct["read 8"] + direct["write 5"],
-        direct["read 5"] + direct["write 8"],
-    )
-    bars = [
-        Bar(
-            f"{name} from disk ({took:.1f} s), beside its bytes alone ({alone:.1f} s)",
-            took / alone, MAX_RATIO, "x", [took / alone],
-        )
-        for name, took, alone in zip(("fit", "transform", "inverse"), seconds, beside, strict=True)
-    ]  # fmt: skip
+    bars = []
+    for i, name in enumerate(("fit", "transform", "inverse")):
+        took, alone = (sorted(times[2 * i + j] for times in rounds) for j in (0, 1))
+        ratios = [times[2 * i] / times[2 * i + 1] for times in rounds]
+        middle = DISK_ROUNDS // 2
+        work = f"{name} from disk ({took[middle]:.1f} s), beside its bytes ({alone[middle]:.1f} s)"
+        bars.append(Bar(work, sorted(ratios)[middle], MAX_RATIO, "x", ratios))
     wrong = sum(
         int(np.count_nonzero(ours != theirs))
         for ours, theirs in zip(_ahead(given), _ahead(again), strict=True)

@@ -4,6 +4,7 @@ import os
 import pickle
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -11,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from modemap.kernels.columns.bins import LIMIT
+import modemap.sketch as sketch_module
+from modemap.kernels.columns.bins import EMPTY, LIMIT
+from modemap.kernels.columns.counter import Counter
 from modemap.sketch import ColumnSketch
 
 N = 300_000
@@ -77,6 +80,16 @@ def test_values_far_from_the_first_ones_are_counted():
     assert one_by_one.to_bytes() == together.to_bytes() == ColumnSketch().update(x).to_bytes()
 
 
+def test_negative_zero_is_zero_beside_negative_numbers_next_to_it():
+    """Also where its sign's page has cells."""
+    x = np.tile([-0.0, 0.0, -5e-324, 5e-324], 20_000)
+
+    values, counts = ColumnSketch().update(x).values_and_counts()
+
+    assert values.tolist() == [-5e-324, 0.0, 5e-324]
+    assert counts.tolist() == [20_000, 40_000, 20_000]
+
+
 @settings(deadline=None, max_examples=100)
 @given(st.lists(arrays(np.float64, st.integers(0, 30), elements=VALUES), min_size=1, max_size=5))
 def test_small_sketches_hold_every_value(parts):
@@ -132,17 +145,67 @@ def test_bins_keep_the_column(name):
     assert (sketch.min, sketch.max) == (x.min(), x.max())
 
 
+@pytest.fixture
+def memory(monkeypatch):
+    """Return what a sketch takes while it counts and after: the arrays of all its counters."""
+    taken, sizes, add = [], {}, Counter._add_chunk
+
+    def watched(counter, values):
+        add(counter, values)
+        sizes[id(counter)] = counter.nbytes
+        taken.append(sum(sizes.copy().values()))
+
+    monkeypatch.setattr(Counter, "_add_chunk", watched)
+    return taken
+
+
+@pytest.mark.parametrize("n_threads", [1, 4])
 @pytest.mark.parametrize("name", COLUMNS)
-def test_memory_and_bytes_are_bounded(name):
-    """Whatever comes in: 8 MB while counting, 4 MB as bytes, 65,536 bins."""
-    sketch, most = ColumnSketch(), 0
+def test_memory_and_bytes_are_bounded(memory, monkeypatch, name, n_threads):
+    """Whatever comes in on however many threads: 8 MB in all, 4 MB as bytes, 65,536 bins."""
+    monkeypatch.setattr(sketch_module, "ROWS_PER_THREAD", 1 << 15)
+    x = COLUMNS[name]
+    sketch = ColumnSketch()
 
-    for part in np.array_split(COLUMNS[name], 20):
-        most = max(most, sketch.update(part).nbytes)
+    for part in (x, -x, RNG.permutation(x), COLUMNS["normal"], COLUMNS["cents"]):
+        sketch.update(part, n_threads=n_threads)
+        memory.append(sketch.nbytes)
 
-    assert most <= 8e6
+    assert max(memory) <= 8e6
     assert len(sketch.to_bytes()) <= 4e6
+    assert sketch.nbytes <= 8e6
     assert len(sketch.values_and_counts()[0]) <= LIMIT
+
+
+@pytest.mark.parametrize("n_threads", [1, 4])
+def test_little_memory_is_taken_in_passing(n_threads):
+    """Also what NumPy takes while bins are placed anew is bounded, whatever the column's length."""
+    x = np.tile(COLUMNS["normal"], 30)
+    ColumnSketch().update(x[:N]).update(x)  # loads the kernels
+    tracemalloc.start()
+    try:
+        sketch = ColumnSketch().update(x, n_threads=n_threads)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert sketch.n == len(x)
+    assert peak <= 8e6 * min(n_threads, 2)
+
+
+def test_decimals_give_up_their_table_where_memory_is_short():
+    """What they have counted is kept."""
+    x = np.where(RNG.uniform(size=N) < 0.5, RNG.normal(size=N), RNG.integers(0, 99, N))
+    x[: 1 << 13] = 1.0
+    counter = Counter(EMPTY)
+    counter.keep_below(2_000_000)
+
+    counter.add(x)
+
+    bins = counter.settle()
+    expected = ColumnSketch.from_bytes(ColumnSketch().update(x).to_bytes())._bins
+    assert all((ours == theirs).all() for ours, theirs in zip(bins[:2], expected[:2], strict=True))
+    assert counter.nbytes <= 2_000_000
 
 
 def test_threads_change_no_byte():

@@ -36,6 +36,8 @@ MAX_TOTAL = 1 << 40  # rows up to which sums are exact
 MAX_SHIFT = 48
 BLOCK = 1 << 20
 CHECKED = 1 << 17  # rows looked at at once
+MAX_BYTES = 8_000_000
+MAX_COUNTERS = 2  # for which there is memory
 ROWS_PER_THREAD = 1 << 21  # below this a thread costs more than it saves
 
 
@@ -93,11 +95,10 @@ class ColumnSketch:
 
     @property
     def nbytes(self) -> int:
-        """Memory in use, in bytes: 8 million at most for each thread that counted."""
+        """Memory in use, in bytes: 8 million at most, whatever came in on how many threads."""
+        mine = self._bins.keys.nbytes + self._bins.words.nbytes
         if self._counter is not None:
-            mine = int(self._counter.nbytes)
-        else:
-            mine = self._bins.keys.nbytes + self._bins.words.nbytes
+            mine += int(self._counter.nbytes)
         return mine + sum(helper.nbytes for helper in self._helpers)
 
     def update(
@@ -112,7 +113,8 @@ class ColumnSketch:
         weights : array-like of shape (n,), optional
             How often each value counts: whole numbers >= 0.
         n_threads : int, default=1
-            Threads for many rows; they change no bit of the result.
+            Threads for many rows; they change no bit of the result. Two of them count at most:
+            more would not fit the memory.
 
         Raises
         ------
@@ -124,13 +126,14 @@ class ColumnSketch:
         if weights is not None:
             self._update_weighted(column, weights)
             return self
-        n_parts = max(1, min(n_threads, len(column) // ROWS_PER_THREAD))
+        n_parts = max(1, min(n_threads, MAX_COUNTERS, len(column) // ROWS_PER_THREAD))
         self._helpers += [ColumnSketch() for _ in range(n_parts - 1 - len(self._helpers))]
         sketches = [self, *self._helpers[: n_parts - 1]]
         cuts = [len(column) * i // n_parts for i in range(n_parts + 1)]
         parts = [column[start:stop] for start, stop in pairwise(cuts)]
         _each(_refuse_infinity, parts, cuts)
-        _each(ColumnSketch._update_rows, sketches, parts)
+        most = [MAX_BYTES // (1 + len(self._helpers))] * n_parts
+        _each(ColumnSketch._update_rows, sketches, parts, most)
         return self
 
     def merge(self, other: "ColumnSketch") -> Self:
@@ -307,7 +310,7 @@ class ColumnSketch:
             self._least = min(self._least, float(low))
             self._greatest = max(self._greatest, float(high))
 
-    def _update_rows(self, column: NDArray[Any]) -> None:
+    def _update_rows(self, column: NDArray[Any], most_bytes: int) -> None:
         from modemap.kernels.compilation import is_compiled  # noqa: PLC0415
 
         if not is_compiled():
@@ -317,7 +320,8 @@ class ColumnSketch:
         if self._counter is None:
             from modemap.kernels.columns.counter import Counter  # noqa: PLC0415
 
-            self._counter = Counter(self._bins)
+            self._counter, self._bins = Counter(self._bins), EMPTY
+        self._counter.keep_below(most_bytes)
         self._counter.add(column)
 
     def _merge_rows(self, block: NDArray[Any]) -> None:

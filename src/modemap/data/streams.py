@@ -6,7 +6,9 @@ two are called x0, x1 and so on.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import wraps
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -132,6 +134,21 @@ def writing(
                 yield append
 
 
+def _ahead(read: Callable[[int], Iterator[pa.Table]]) -> Callable[[int], Iterator[pa.Table]]:
+    """Let ``read`` fetch the next table while there is work on the one before."""
+
+    @wraps(read)
+    def reading(first: int) -> Iterator[pa.Table]:
+        tables = read(first)
+        with ThreadPoolExecutor(1) as pool:
+            coming = pool.submit(next, tables, None)
+            while (table := coming.result()) is not None:
+                coming = pool.submit(next, tables, None)
+                yield table
+
+    return reading
+
+
 def _suffix(path: Path) -> str:
     if path.suffix not in SUFFIXES:
         raise DataError(
@@ -147,6 +164,7 @@ def _parquet(path: Path, columns: Sequence[str]) -> Tables:
     file = pq.ParquetFile(path, memory_map=True)
     schema = _chosen(path, file.schema_arrow, columns)
 
+    @_ahead
     def read(first: int) -> Iterator[pa.Table]:
         with _told(path):
             for batch in islice(file.iter_batches(ROWS, columns=schema.names), first, None):
@@ -162,6 +180,7 @@ def _csv(path: Path, columns: Sequence[str]) -> Tables:
         include_columns=schema.names, column_types={field.name: field.type for field in schema}
     )
 
+    @_ahead
     def read(first: int) -> Iterator[pa.Table]:
         with _told(path), pc.open_csv(path, convert_options=options) as reader:
             for batch in islice(reader, first, None):
@@ -179,6 +198,7 @@ def _array(path: Path, array: Any, columns: Sequence[str]) -> Tables:
     schema = _chosen(path, pa.schema(all_fields), columns)
     places = [int(name[1:]) for name in schema.names]
 
+    @_ahead
     def read(first: int) -> Iterator[pa.Table]:
         for start in range(first * ROWS, len(rows), ROWS):
             part = rows[start : start + ROWS]

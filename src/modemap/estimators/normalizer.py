@@ -55,6 +55,7 @@ MISSING_POLICIES = ("flag", "error")
 ROUNDINGS = ("learn",)
 MAX_SEED = 2**63 - 1
 SAMPLE = 1 << 16  # values that decimals are learnt from
+SOME_ROWS = 1 << 13  # made dense at a time
 RANGE = (1e-4, 1 - 1e-4)  # shares of the rows between which most values lie
 N_EXAMPLES = 3
 
@@ -266,9 +267,11 @@ class ModeNormalizer(TransformerMixin, BaseEstimator):
         for j, (coder, column) in enumerate(zip(self._coders, encoding.columns, strict=True)):
             with _told_of(j):
                 coder.check_modes(column.modes)
-            dense[:, first] = column.values
-            rows = np.flatnonzero(column.modes != MISSING)
-            dense.reshape(-1)[rows * size + column.modes[rows] + (first + 1)] = 1.0
+            for start in range(0, n, SOME_ROWS):  # which stay in the cache
+                part, modes = (x[start : start + SOME_ROWS] for x in (dense, column.modes))
+                part[:, first] = column.values[start : start + SOME_ROWS]
+                rows = np.flatnonzero(modes != MISSING)
+                part.reshape(-1)[rows * size + modes[rows] + (first + 1)] = 1.0
             first += 1 + coder.n_modes
         return dense
 

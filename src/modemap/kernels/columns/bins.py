@@ -29,6 +29,7 @@ BitArray = NDArray[np.uint64]
 
 LIMIT = 1 << 16  # bins: 4 mantissa bits of all float64 numbers just fit
 GUARD = 4
+SOME = 1 << 12  # bins worked on at once, so that little memory is taken
 COUNT_SHIFT = np.uint64(20)  # of the count within the high word
 MAX_SHIFT = 48
 NEGATIVE_ZERO = np.uint64(1 << 63)
@@ -84,14 +85,20 @@ def combine(first: Bins, second: Bins) -> Bins:
     """Return the bins of the values of both."""
     shift = max(first.shift, second.shift)  # a finer one does not fit one of them, nor then both
     parts = [_fold(part, shift - part.shift) for part in (first, second)]
-    keys, words = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
-    return settle_bins(keys, words, shift)
+    return settle_bins(
+        np.concatenate([part.keys for part in parts]),
+        np.concatenate([part.words for part in parts]),
+        shift,
+    )
 
 
 def settle_bins(keys: BitArray, words: BitArray, shift: int) -> Bins:
     """Sort, join equal keys, and drop bits until at most LIMIT bins are left."""
-    order = np.argsort(keys, kind="stable")
-    bins = Bins(keys[order], words[order], shift)
+    if not (keys[1:] >= keys[:-1]).all():
+        order = np.argsort(keys, kind="stable")
+        keys = keys[order]
+        words = words[order]
+    bins = Bins(keys, words, shift)
     return _fold(bins, _needed_drop(bins.keys, shift))
 
 
@@ -113,16 +120,27 @@ def _fold(bins: Bins, drop: int) -> Bins:
     starts = _starts(keys)
     if drop == 0 and len(starts) == len(keys):
         return bins
+    words = np.empty((len(starts), 2), np.uint64)
+    for first in range(0, len(starts), SOME):
+        some = starts[first : first + SOME]
+        end = starts[first + SOME] if first + SOME < len(starts) else len(keys)
+        part = slice(some[0], end)
+        joined = _joined(Bins(bins.keys[part], bins.words[part], bins.shift), drop, some - some[0])
+        words[first : first + SOME] = joined
+    return Bins(keys[starts], words, bins.shift + drop)
+
+
+def _joined(bins: Bins, drop: int, starts: NDArray[np.intp]) -> BitArray:
+    """Return the words of runs of bins, each run one bin when ``drop`` bits are gone."""
     low = bins.keys & ((np.uint64(1) << np.uint64(drop)) - np.uint64(1))
     moved = (low << np.uint64(bins.shift)) >> np.uint64(GUARD)
-    limbs = _limbs(bins.words, bins.counts, moved)
-    sums = [np.add.reduceat(limb, starts) if len(keys) else limb for limb in limbs]
+    sums = [np.add.reduceat(limb, starts) for limb in _limbs(bins.words, bins.counts, moved)]
     for i in range(3):
         sums[i + 1] += sums[i] >> HALF
     words = np.empty((len(starts), 2), np.uint64)
     for i in range(2):
         words[:, i] = (sums[2 * i] & LOW_HALF) | (sums[2 * i + 1] << HALF)
-    return Bins(keys[starts], words, bins.shift + drop)
+    return words
 
 
 def _limbs(words: BitArray, counts: BitArray, moved: BitArray) -> list[BitArray]:

@@ -23,8 +23,8 @@ from modemap.kernels.columns.bins import (
 __all__ = ["Counter"]
 
 CHUNK = 1 << 15  # rows at a time: they stay in the second-level cache
+FIRST = 1 << 13  # rows that are sorted to find the first bins
 FAR = 1 << 12  # rows that are sorted where one lies beyond the pages
-FIRST = 1 << 18  # rows that are sorted to find the first bins
 TABLE = 3 << 17  # places for decimals
 MAX_ROWS = 1 << 31  # of the table, whose counts have 32 bits
 SCALES = (1.0, 10.0, 100.0, 1e3, 1e4, 1e6)
@@ -34,10 +34,11 @@ LARGEST_WHOLE = 2.0**52
 LARGEST = 1e300
 MAX_PAGE = 6
 MANTISSA = 52
-MAX_TABLE = 1 << 17  # pages in a table
+MAX_TABLE = 1 << 17  # pages in a table, of both signs
 MARGIN = 16  # pages on either side, at least
 NO_TABLE = 1 << 62
-ROOM = 33 << 12  # cells
+ROOM = 7 << 14  # cells: three quarters more than there are bins at most
+MIN_HASH = 1 << 13  # pages that are not in the table
 
 
 class Counter:
@@ -57,19 +58,29 @@ class Counter:
         self._bins: Bins | None = bins
         self._table: NDArray[np.uint32] | None = None
         self._wait, self._pause, self._n_rows = 0, 1, 0
-        self._patience = CHUNK
+        self._patience, self._most_bytes = CHUNK, np.inf
 
     @property
     def nbytes(self) -> int:
         """Memory in use, in bytes."""
         arrays: list[NDArray[Any]] = []
-        if self._table is not None:
-            arrays += [self._table, self._numbers, self._rest]
         if self._bins is None:
             arrays += [self._pages, self._tags, self._homes, self._cells]
         else:
             arrays += [self._bins.keys, self._bins.words]
-        return sum(array.nbytes for array in arrays)
+        return self._table_bytes + sum(array.nbytes for array in arrays)
+
+    @property
+    def _table_bytes(self) -> int:
+        if self._table is None:
+            return 0
+        return int(self._table.nbytes + self._numbers.nbytes + self._rest.nbytes)
+
+    def keep_below(self, n_bytes: int) -> None:
+        """Take so much memory from now on: where it is short, decimals have no table."""
+        self._most_bytes = n_bytes
+        if self.nbytes > n_bytes:
+            self._open(self._settled_cells())
 
     def add(self, values: FloatArray) -> None:
         """Count values, (n,), none of them infinite."""
@@ -78,7 +89,11 @@ class Counter:
 
     def settle(self) -> Bins:
         """Return the canonical bins of all values."""
-        bins = self._settled_cells()
+        self._bins = self._with_decimals(self._settled_cells())
+        return self._bins
+
+    def _with_decimals(self, bins: Bins) -> Bins:
+        """Return the bins with what the table of decimals has counted, which is then empty."""
         if self._table is not None and self._n_rows:
             places = np.flatnonzero(self._table[:-1])
             values = (places + self._low) / self._scale + 0.0
@@ -87,7 +102,6 @@ class Counter:
             self._note_extremes(bits)
             self._table[:] = 0
             self._n_rows = 0
-        self._bins = bins
         return bins
 
     def _add_chunk(self, values: FloatArray) -> None:
@@ -100,12 +114,12 @@ class Counter:
         n_rest = decimals.count_decimals(
             values, self._scale, self._low, self._table, self._numbers, self._rest
         )
-        self._add_bits(self._rest[:n_rest])
         self._n_rows += len(values)
-        if self._n_rows > MAX_ROWS:
-            self.settle()
         if 2 * n_rest > len(values):
             self._wait, self._pause = self._pause, 2 * self._pause
+        self._add_bits(self._rest[:n_rest])  # which may have to give the table up
+        if self._n_rows > MAX_ROWS:
+            self.settle()
 
     def _start_table(self, values: FloatArray) -> None:
         """Choose the decimals that the first rows have, if any."""
@@ -164,22 +178,34 @@ class Counter:
 
     def _open(self, bins: Bins) -> None:
         """Give the bins cells; their pages are as wide as their keys are dense."""
-        n_bins = len(bins.keys)
-        steps = bins.keys[1:] ^ bins.keys[:-1]
-        widest = min(MAX_PAGE, MANTISSA - bins.shift)  # no page holds both a finite value and NaN
-        for p in range(widest, -1, -1):
-            n_pages = 1 + int(np.count_nonzero(steps >> np.uint64(p)))
-            if n_pages << p <= max(2 * n_bins, ROOM // 2):
-                break
-        room = max(ROOM >> p, n_pages + (2 * cells.BLOCK >> p) + 1)
-        self._bins, self._shift, self._p = None, bins.shift, p
-        self._base, n_places = _window(bins.keys >> np.uint64(p), bins.counts)
+        p, n_pages = self._paged(bins)
+        keys = bins.keys >> np.uint64(p)
+        sign = np.uint64(63 - bins.shift - p)
+        base, n_places, n_near = _window(keys, bins.counts, sign)
+        n_far = n_pages - n_near
+        size = max(1 << (4 * (n_far + n_far // 8) // 3).bit_length(), MIN_HASH)
+        needed = 16 * ROOM + 4 * n_places + 12 * size
+        if self._table is not None and self._table_bytes + needed > self._most_bytes:
+            bins, self._table, self._wait = self._with_decimals(bins), None, NO_TABLE
+            self._open(bins)
+            return
+        self._bins, self._shift, self._p, self._base = None, bins.shift, p, base
         self._pages = np.full(n_places + 1, -1, np.int32)
-        size = 1 << room.bit_length()
         self._tags, self._homes = np.full(size, cells.FREE), np.zeros(size, np.int32)
+        room = max(ROOM >> p, n_pages + (2 * cells.BLOCK >> p) + 1)
         self._cells = np.zeros((room << p, 2), np.uint64)
-        self._state = np.array([0, 0, self.least, self.greatest, 0], np.int64)
-        cells.insert_pages(bins.keys, bins.words, *self._places())
+        self._state = np.array([0, 0, self.least, self.greatest, 0, 0], np.int64)
+        cells.insert_pages(bins.keys, bins.words, np.uint64(bins.shift), *self._places())
+
+    def _paged(self, bins: Bins) -> tuple[int, int]:
+        """Return the logarithm of the keys of a page, and how many pages the bins then have."""
+        steps, n_bins = bins.keys[1:] ^ bins.keys[:-1], len(bins.keys)
+        widest = min(MAX_PAGE, MANTISSA - bins.shift)  # no page holds both a finite value and NaN
+        for p in range(widest, 0, -1):
+            n_pages = 1 + int(np.count_nonzero(steps >> np.uint64(p)))
+            if n_pages << p <= min(max(2 * n_bins, ROOM // 2), 7 * ROOM // 8):
+                return p, n_pages
+        return 0, n_bins
 
     def _places(self) -> tuple[Any, ...]:
         """Return what the kernels find cells by, and the cells."""
@@ -193,25 +219,40 @@ class Counter:
         self.n_missing += int(self._state[1])
         self.least, self.greatest = int(self._state[2]), int(self._state[3])
         near, far = np.flatnonzero(self._pages >= 0), np.flatnonzero(self._tags != cells.FREE)
-        pages = np.concatenate((near.astype(np.uint64) + np.uint64(self._base), self._tags[far]))
+        signs = (near.astype(np.uint64) & np.uint64(1)) << np.uint64(63 - self._shift - self._p)
+        pages = ((near >> 1).astype(np.uint64) + np.uint64(self._base)) | signs
+        pages = np.concatenate((pages, self._tags[far]))
+        homes = np.concatenate((self._pages[near], self._homes[far]))
+        del self._pages, self._tags, self._homes, near, far, signs
         order = np.argsort(pages)
-        pages, homes = pages[order], np.concatenate((self._pages[near], self._homes[far]))[order]
+        pages, homes = pages[order], homes[order]
         within = np.arange(1 << self._p, dtype=np.uint64)
         keys = ((pages << np.uint64(self._p))[:, np.newaxis] | within).ravel()
         words = self._cells.reshape(-1, 1 << self._p, 2)[homes].reshape(-1, 2)
+        del self._cells, pages, homes, order
         occupied = words[:, 1] > 0
-        bins = settle_bins(keys[occupied], words[occupied], self._shift)
+        keys, words = keys[occupied], words[occupied]
+        bins = settle_bins(keys, words, self._shift)
         self._bins = bins
         return bins
 
 
-def _window(pages: BitArray, counts: BitArray) -> tuple[int, int]:
-    """Return where the table begins, and its length: there where most rows are."""
+def _window(pages: BitArray, counts: BitArray, sign: np.uint64) -> tuple[int, int, int]:
+    """Return where the table begins, its length, and the pages in it: there where most rows are.
+
+    A page and its like of the other sign, whose bit is ``sign``, stand side by side.
+    """
+    positive = pages & ((np.uint64(1) << sign) - np.uint64(1))
+    order = np.argsort(positive, kind="stable")
+    positive, counts = positive[order], counts[order]
     steps = np.concatenate(([0], np.cumsum(counts.astype(np.int64))))
-    reach = np.uint64(MAX_TABLE - 2 * MARGIN)
-    ends = np.searchsorted(pages, np.minimum(pages, cells.FREE - reach) + reach)
+    reach = np.uint64(MAX_TABLE // 2 - 2 * MARGIN)
+    ends = np.searchsorted(positive, positive + reach)
     best = int(np.argmax(steps[ends] - steps[:-1]))
-    first, last = int(pages[best]), int(pages[ends[best] - 1])
-    margin = min(max((last - first) // 4, MARGIN), (MAX_TABLE - (last - first)) // 2)
+    first, last = int(positive[best]), int(positive[ends[best] - 1])
+    margin = min(max((last - first) // 4, MARGIN), (MAX_TABLE // 2 - (last - first)) // 2)
     base = max(first - margin, 0)
-    return base, min(last + margin - base, MAX_TABLE)
+    n_pages = min(last + margin - base + 1, MAX_TABLE // 2)
+    start, stop = np.searchsorted(positive, np.array([base, base + n_pages], np.uint64))
+    inside = np.unique(pages[order[start:stop]])
+    return base, 2 * n_pages, len(inside)
