@@ -1,6 +1,7 @@
-"""Columns of a Parquet file as the array that estimators take."""
+"""The rows that `prepare` made, block by block: arrays that estimators take, or whole tables."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -9,37 +10,116 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from modemap.errors import DataError
+from modemap.estimators.blocks import Blocks, block_rows
 
-__all__ = ["read_matrix"]
+__all__ = ["matrix", "prepared_batches", "prepared_names", "prepared_tables", "read_matrix"]
+
+FloatArray = NDArray[np.float64]
+
+ROWS_AT_ONCE = 1 << 15  # that Arrow decodes
+RULE, HINT = "must be a Parquet file of prepared rows", "run `dvc repro --force prepare`"
 
 
-def read_matrix(path: Path, columns: Sequence[str]) -> NDArray[np.float64]:
-    """Return ``columns`` of ``path`` as a C-ordered array of shape (n_rows, n_columns).
+def prepared_batches(prepared: Path, split: str, columns: Sequence[str]) -> Blocks:
+    """Return ``columns`` of the rows of ``split``, to be read again and again.
 
-    A missing value is NaN.
+    Blocks are C-ordered float64 arrays of shape (n_rows, n_columns), NaN where a value is missing.
+    All but the last have :func:`~modemap.estimators.blocks.block_rows` rows, wherever files begin
+    and end.
 
     Raises
     ------
     DataError
-        If the file is missing, damaged, or lacks a column.
+        If a file is missing, damaged, or lacks a column; of damage within a file only on the way.
     """
-    table = _read(path, columns)
-    arrays = [table[column].to_numpy().astype(np.float64) for column in columns]
-    return np.ascontiguousarray(np.column_stack(arrays))
+    path = _path(prepared, split)
+    with _told(path):
+        file = pq.ParquetFile(path)
+        _check_names(path, file, columns)
+        n_rows = file.metadata.num_rows
+
+    def read() -> Iterator[FloatArray]:
+        for table in prepared_tables(prepared, split, columns):
+            yield matrix(table, columns)
+
+    return Blocks(n_rows, read)
 
 
-def _read(path: Path, columns: Sequence[str]) -> pa.Table:
-    rule, hint = "must be a Parquet file of prepared rows", "run `dvc repro --force prepare`"
-    try:
-        table = pq.ParquetFile(path).read(columns=list(columns))
-    except (pa.ArrowException, OSError) as error:
-        found = "no such file" if isinstance(error, FileNotFoundError) else _one_line(error)
-        raise DataError(path, rule, found=found, hint=hint) from None
-    absent = [name for name in columns if name not in table.column_names]
+def prepared_tables(
+    prepared: Path, split: str, columns: Sequence[str] | None = None
+) -> Iterator[pa.Table]:
+    """Yield the rows of ``split`` with their keys and labels, or ``columns`` of them, by block.
+
+    The order is that of :func:`prepared_batches`, and of as many columns the blocks are the same.
+
+    Raises
+    ------
+    DataError
+        As :func:`prepared_batches`.
+    """
+    path = _path(prepared, split)
+    with _told(path):
+        file = pq.ParquetFile(path)
+        names = list(file.schema_arrow.names if columns is None else columns)
+        _check_names(path, file, names)
+        schema = pa.schema([file.schema_arrow.field(name) for name in names])
+        size, waiting, n_waiting = block_rows(len(names)), [], 0
+        for batch in file.iter_batches(ROWS_AT_ONCE, columns=names):
+            waiting.append(batch.select(names))
+            n_waiting += batch.num_rows
+            while n_waiting >= size:
+                table = pa.Table.from_batches(waiting, schema)
+                yield table.slice(0, size)
+                waiting = table.slice(size).to_batches()
+                n_waiting -= size
+        if n_waiting:
+            yield pa.Table.from_batches(waiting, schema)
+
+
+def prepared_names(prepared: Path, split: str) -> list[str]:
+    """Return the names of the columns: those of the key, of the models, of the label.
+
+    Raises
+    ------
+    DataError
+        If there is no such file.
+    """
+    path = _path(prepared, split)
+    with _told(path):
+        return list(pq.ParquetFile(path).schema_arrow.names)
+
+
+def matrix(table: pa.Table, columns: Sequence[str]) -> FloatArray:
+    """Return ``columns`` of ``table`` as a C-ordered array of shape (n_rows, n_columns)."""
+    X = np.empty((len(table), len(columns)))
+    for j, column in enumerate(columns):
+        X[:, j] = table[column].to_numpy()
+    return X
+
+
+def read_matrix(path: Path, columns: Sequence[str]) -> FloatArray:
+    """Return ``columns`` of the whole file ``path`` as one array of shape (n_rows, n_columns)."""
+    blocks = prepared_batches(path.parent, path.stem, columns)
+    return np.concatenate([np.empty((0, len(columns))), *blocks.batches()])
+
+
+def _path(prepared: Path, split: str) -> Path:
+    return prepared / f"{split}.parquet"
+
+
+def _check_names(path: Path, file: pq.ParquetFile, columns: Sequence[str]) -> None:
+    names = set(file.schema_arrow.names)
+    absent = [name for name in columns if name not in names]
     if absent:
-        raise DataError(path, rule, found=f"no column {', '.join(absent)}", hint=hint)
-    return table
+        raise DataError(path, RULE, found=f"no column {', '.join(absent)}", hint=HINT)
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Turn what a reader says of a broken file into an error that a person can act on."""
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        is_absent = isinstance(error, FileNotFoundError)
+        found = "no such file" if is_absent else " ".join(str(error).split())
+        raise DataError(path, RULE, found=found, hint=HINT) from None
