@@ -56,6 +56,7 @@ class IngestParams(_Section):
     exclude: Annotated[
         tuple[Annotated[str, Field(pattern="^[0-9a-f]{64}$")], ...], Field(strict=False)
     ] = ()
+    partition_rows: Annotated[int, Field(ge=1)] = 1 << 22  # of a part of the source, in a batch
 
     @model_validator(mode="after")
     def _months_belong_to_flights(self) -> Self:

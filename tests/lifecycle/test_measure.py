@@ -20,9 +20,10 @@ def table(rows):
 
 @pytest.fixture
 def path(table, tmp_path):
-    """Return the file of these rows."""
-    pq.write_table(table, tmp_path / "test.parquet")
-    return tmp_path / "test.parquet"
+    """Return the folder of these rows."""
+    (tmp_path / "test").mkdir()
+    pq.write_table(table, tmp_path / "test" / "rows.parquet")
+    return tmp_path / "test"
 
 
 def test_both_are_measured_on_the_same_rows(releases, tiny_release, path, rows):

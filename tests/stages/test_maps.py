@@ -46,7 +46,8 @@ def prepared(rows, tiny_release, tmp_path_factory):
     Preparation.load(tiny_release / "preparation.npz").save(folder / "preparation.npz")
     for name, part in PARTS.items():
         table = pa.table(dict(zip(("delay", "distance"), rows[part].T, strict=True)))
-        pq.write_table(table, folder / f"{name}.parquet")
+        (folder / name).mkdir()
+        pq.write_table(table, folder / name / "rows.parquet")
     return folder
 
 

@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 from modemap.errors import DataError
 from modemap.estimators.blocks import Blocks, block_rows
 
-__all__ = ["matrix", "prepared_batches", "prepared_names", "prepared_tables", "read_matrix"]
+__all__ = [
+    "matrix",
+    "prepared_batches",
+    "prepared_files",
+    "prepared_names",
+    "prepared_tables",
+    "read_matrix",
+    "read_rows",
+]
 
 FloatArray = NDArray[np.float64]
 
@@ -32,11 +40,12 @@ def prepared_batches(prepared: Path, split: str, columns: Sequence[str]) -> Bloc
     DataError
         If a file is missing, damaged, or lacks a column; of damage within a file only on the way.
     """
-    path = _path(prepared, split)
-    with _told(path):
-        file = pq.ParquetFile(path)
-        _check_names(path, file, columns)
-        n_rows = file.metadata.num_rows
+    n_rows = 0
+    for path in prepared_files(prepared, split):
+        with _told(path):
+            file = pq.ParquetFile(path)
+            _check_names(path, file, columns)
+            n_rows += file.metadata.num_rows
 
     def read() -> Iterator[FloatArray]:
         for table in prepared_tables(prepared, split, columns):
@@ -57,23 +66,32 @@ def prepared_tables(
     DataError
         As :func:`prepared_batches`.
     """
-    path = _path(prepared, split)
-    with _told(path):
-        file = pq.ParquetFile(path)
-        names = list(file.schema_arrow.names if columns is None else columns)
-        _check_names(path, file, names)
-        schema = pa.schema([file.schema_arrow.field(name) for name in names])
-        size, waiting, n_waiting = block_rows(len(names)), [], 0
-        for batch in file.iter_batches(ROWS_AT_ONCE, columns=names):
-            waiting.append(batch.select(names))
-            n_waiting += batch.num_rows
-            while n_waiting >= size:
-                table = pa.Table.from_batches(waiting, schema)
-                yield table.slice(0, size)
-                waiting = table.slice(size).to_batches()
-                n_waiting -= size
-        if n_waiting:
-            yield pa.Table.from_batches(waiting, schema)
+    names = list(prepared_names(prepared, split) if columns is None else columns)
+    size, waiting, n_waiting = block_rows(len(names)), [], 0
+    for batch in _record_batches(prepared_files(prepared, split), names):
+        waiting.append(batch)
+        n_waiting += batch.num_rows
+        while n_waiting >= size:
+            table = pa.Table.from_batches(waiting)
+            yield table.slice(0, size)
+            waiting = table.slice(size).to_batches()
+            n_waiting -= size
+    if n_waiting:
+        yield pa.Table.from_batches(waiting)
+
+
+def read_rows(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """Return all rows in the folder ``path`` with their keys and labels, or ``columns`` of them."""
+    return pa.concat_tables(prepared_tables(path.parent, path.name, columns))
+
+
+def _record_batches(paths: Sequence[Path], names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    for path in paths:
+        with _told(path):
+            file = pq.ParquetFile(path)
+            _check_names(path, file, names)
+            for batch in file.iter_batches(ROWS_AT_ONCE, columns=names):
+                yield batch.select(names)
 
 
 def prepared_names(prepared: Path, split: str) -> list[str]:
@@ -84,7 +102,7 @@ def prepared_names(prepared: Path, split: str) -> list[str]:
     DataError
         If there is no such file.
     """
-    path = _path(prepared, split)
+    path = prepared_files(prepared, split)[0]
     with _told(path):
         return list(pq.ParquetFile(path).schema_arrow.names)
 
@@ -98,13 +116,26 @@ def matrix(table: pa.Table, columns: Sequence[str]) -> FloatArray:
 
 
 def read_matrix(path: Path, columns: Sequence[str]) -> FloatArray:
-    """Return ``columns`` of the whole file ``path`` as one array of shape (n_rows, n_columns)."""
-    blocks = prepared_batches(path.parent, path.stem, columns)
+    """Return ``columns`` of all rows in the folder ``path``, of shape (n_rows, n_columns)."""
+    blocks = prepared_batches(path.parent, path.name, columns)
     return np.concatenate([np.empty((0, len(columns))), *blocks.batches()])
 
 
-def _path(prepared: Path, split: str) -> Path:
-    return prepared / f"{split}.parquet"
+def prepared_files(prepared: Path, split: str) -> list[Path]:
+    """Return the files with the rows of ``split``, in the order of the batches they come from.
+
+    Raises
+    ------
+    DataError
+        If there is none.
+    """
+    paths = sorted((prepared / split).glob("*.parquet"))
+    if not paths:
+        found = "no such file" if (prepared / split).is_dir() else "no such folder"
+        raise DataError(
+            prepared / split, "must hold Parquet files of prepared rows", found=found, hint=HINT
+        )
+    return paths
 
 
 def _check_names(path: Path, file: pq.ParquetFile, columns: Sequence[str]) -> None:

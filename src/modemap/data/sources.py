@@ -2,49 +2,38 @@
 
 import glob
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
 from modemap.data.flights import FLIGHT_TYPES, FLIGHTS, derive_flight_columns, packaged_months
-from modemap.data.tables import read_table, read_tables
+from modemap.data.tables import read_tables
 from modemap.errors import DataError
 
-__all__ = ["source_pieces", "source_root", "source_tables"]
+__all__ = ["source_pieces", "source_root"]
 
 
-def _whole(path: Path, csv_types: Mapping[str, pa.DataType]) -> Iterable[pa.Table]:
-    yield read_table(path, csv_types)
+def source_pieces(source: str, months: Sequence[int] = ()) -> Iterator[tuple[str, pa.Table]]:
+    """Yield the rows of ``source`` in pieces, each with the name of its part.
 
-
-def source_tables(source: str, months: Sequence[int] = ()) -> Iterator[tuple[str, pa.Table]]:
-    """Yield name and rows of each part of ``source``: a file, or a month of the packaged flights.
-
-    A file's name is relative to the folder that the path or glob starts in, so it says nothing of
-    the machine. Files come in the order of their names. Columns of flights are typed and completed
-    wherever a file has them all.
+    A part is a file or a month of the packaged flights; its pieces follow each other. A file's name
+    is relative to the folder that the path or glob starts in, so it says nothing of the machine.
+    Files come in the order of their names. Columns of flights are typed and completed wherever a
+    file has them all.
 
     Raises
     ------
     DataError
         If there is no such file, a file cannot be read, or files differ in their columns.
     """
-    return packaged_months(months) if source == FLIGHTS else _file_tables(source)
+    return packaged_months(months) if source == FLIGHTS else _file_pieces(source)
 
 
-def source_pieces(source: str) -> Iterator[tuple[str, pa.Table]]:
-    """Yield what :func:`source_tables` yields of files, each file cut into pieces."""
-    return _file_tables(source, read_tables)
-
-
-def _file_tables(
-    source: str,
-    read: Callable[[Path, Mapping[str, pa.DataType]], Iterable[pa.Table]] = _whole,
-) -> Iterator[tuple[str, pa.Table]]:
+def _file_pieces(source: str) -> Iterator[tuple[str, pa.Table]]:
     first: tuple[Path, pa.Schema] | None = None
     for name, path in _files(source):
-        for piece in read(path, FLIGHT_TYPES):
+        for piece in read_tables(path, FLIGHT_TYPES):
             table = _completed(path, piece)
             if first is None:
                 first = path, table.schema

@@ -15,6 +15,7 @@ from modemap.estimators.checks import LARGEST, check_choice, check_magnitude
 from modemap.estimators.saving import model_from, params_of, require, require_arrays
 from modemap.estimators.state import load_state, reading, save_state
 from modemap.kernels import FloatArray
+from modemap.sketch import ColumnSketch
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,6 +26,7 @@ __all__ = ["POLICIES", "Preparation"]
 
 KIND = "preparation"
 POLICIES = ("drop", "median", "error")
+HALF = 0.5
 NORMAL_IQR = 1.349  # interquartile range of the standard normal distribution
 
 
@@ -95,16 +97,35 @@ class Preparation(BaseEstimator):
         kept = X[self._is_kept(X)]
         self._check_observed(kept)
         check_magnitude(kept)
-        low, center, high = np.nanpercentile(kept, (25, 50, 75), axis=0)
-        spread = np.nanstd(kept, axis=0)
         is_constant = np.nanmin(kept, axis=0) == np.nanmax(kept, axis=0)
-        scale = np.where(high > low, (high - low) / NORMAL_IQR, spread)
-        scale = np.where(is_constant | (scale < 1 / LARGEST), 1.0, scale)
-        self.center_: FloatArray = center
-        self.scale_: FloatArray = scale
-        self._fit_map_only(kept)
-        self.fill_: FloatArray = self.center_.copy()
-        self.n_features_in_ = X.shape[1]
+        quartiles = np.nanpercentile(kept, (25, 50, 75), axis=0)
+        self._learn(quartiles, np.nanstd(kept, axis=0), is_constant, kept.mean(axis=0))
+        return self
+
+    def fit_sketches(self, sketches: Sequence[ColumnSketch]) -> Self:
+        """Learn the same from sketches of the training rows, one for each column, in order.
+
+        Only rows that are :meth:`kept` may have been counted. While a sketch is exact, quartiles
+        are those of the rows to the last bit; beyond, they are means of the bins they fall into.
+
+        Raises
+        ------
+        ValueError
+            If there is another number of sketches than of columns.
+        DataError
+            As :meth:`fit` does.
+        """
+        self._check_arguments()
+        if len(sketches) != len(self.columns):
+            raise ValueError(f"sketches must be {len(self.columns)}, got {len(sketches)}")
+        for column, sketch in zip(self.columns, sketches, strict=True):
+            self._refuse_empty(column, sketch.n, sketch.n + sketch.n_missing)
+            if self.missing[column] == "error" and sketch.n_missing:
+                raise _missing_here(column, "error", f"{sketch.n_missing} missing")
+        found = [_statistics(sketch) for sketch in sketches]
+        is_constant = np.array([sketch.min == sketch.max for sketch in sketches])
+        quartiles, spread, mean = (np.array(each) for each in zip(*found, strict=True))
+        self._learn(quartiles.T, spread, is_constant, mean)
         return self
 
     @property
@@ -188,7 +209,22 @@ class Preparation(BaseEstimator):
             rule = f"map_only must name some of {columns} and leave a column of numbers"
             raise ValueError(f"{rule}, got {sorted(left_out)}")
 
-    def _fit_map_only(self, kept: FloatArray) -> None:
+    def _learn(
+        self,
+        quartiles: FloatArray,
+        spread: FloatArray,
+        is_constant: NDArray[np.bool_],
+        mean: FloatArray,
+    ) -> None:
+        low, center, high = quartiles
+        scale = np.where(high > low, (high - low) / NORMAL_IQR, spread)
+        self.center_: FloatArray = np.array(center)
+        self.scale_: FloatArray = np.where(is_constant | (scale < 1 / LARGEST), 1.0, scale)
+        self._fit_map_only(mean)
+        self.fill_: FloatArray = self.center_.copy()
+        self.n_features_in_ = len(self.columns)
+
+    def _fit_map_only(self, mean: FloatArray) -> None:
         left_out = self.map_only or {}
         indicators: dict[str, list[int]] = {}
         for j, name in enumerate(self.columns):
@@ -198,7 +234,7 @@ class Preparation(BaseEstimator):
                 if category is not None:
                     indicators.setdefault(category, []).append(j)
         for places in indicators.values():
-            shares = kept[:, places].mean(axis=0)
+            shares = mean[places]
             scales = np.sqrt(shares * np.sum(1 - shares))
             self.center_[places] = shares
             self.scale_[places] = np.where(scales > 0, scales, 1.0)
@@ -233,20 +269,44 @@ class Preparation(BaseEstimator):
             is_missing = np.isnan(values)
             policy = self.missing[column]
             if policy in policies and is_missing.any():
-                raise DataError(
-                    f"column {column}",
-                    f"values must not be missing here (policy {policy})",
-                    found=f"{is_missing.sum()} missing, the first in row {is_missing.argmax()}",
-                    hint="leave these rows out, fill them, or choose another policy",
-                )
+                first = f"{is_missing.sum()} missing, the first in row {is_missing.argmax()}"
+                raise _missing_here(column, policy, first)
 
     def _check_observed(self, kept: FloatArray) -> None:
         self._refuse_missing(kept, ("error",))
         for column, values in zip(self.columns, kept.T, strict=True):
-            if np.isnan(values).all():
-                raise DataError(
-                    f"column {column}",
-                    "needs at least one value to learn from",
-                    found=f"none in {len(kept)} rows",
-                    hint="leave the column out, or look at how rows are dropped",
-                )
+            self._refuse_empty(column, int(np.sum(~np.isnan(values))), len(kept))
+
+    def _refuse_empty(self, column: str, n_values: int, n_rows: int) -> None:
+        if not n_values:
+            raise DataError(
+                f"column {column}",
+                "needs at least one value to learn from",
+                found=f"none in {n_rows} rows",
+                hint="leave the column out, or look at how rows are dropped",
+            )
+
+
+def _missing_here(column: str, policy: str, found: str) -> DataError:
+    return DataError(
+        f"column {column}",
+        f"values must not be missing here (policy {policy})",
+        found=found,
+        hint="leave these rows out, fill them, or choose another policy",
+    )
+
+
+def _statistics(sketch: ColumnSketch) -> tuple[FloatArray, float, float]:
+    """Return the quartiles as NumPy's percentiles interpolate them, the deviation and the mean."""
+    values, counts = sketch.values_and_counts()
+    steps = np.cumsum(counts)
+    places = np.array([0.25, 0.5, 0.75]) * (steps[-1] - 1)
+    below = np.floor(places)
+    part = places - below
+    above = np.minimum(below + 1, steps[-1] - 1)
+    low, high = (values[np.searchsorted(steps, each, side="right")] for each in (below, above))
+    width = high - low
+    quartiles = np.where(part < HALF, low + width * part, high - width * (1 - part))
+    mean = float(np.sum(values * counts) / steps[-1])
+    spread = float(np.sqrt(np.sum(counts * (values - mean) ** 2) / steps[-1]))
+    return quartiles, spread, mean

@@ -28,7 +28,7 @@ from modemap.tracking.store import open_store, store_exists
 __all__ = ["Verdict", "gate", "gate_here", "judge", "last_verdict"]
 
 VERDICT = Path("reports", "verdict.json")  # the last one given in a checkout
-TEST_ROWS = Path("data", "prepared", "test.parquet")
+TEST_ROWS = Path("data", "prepared", "test")
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from modemap.data.matrix import read_matrix
+from modemap.data.matrix import read_matrix, read_rows
 from modemap.lifecycle.bootstrap import paired_bootstrap
 from modemap.lifecycle.rules import Comparison, Group, Interval, Measured
 from modemap.release import Release
@@ -24,7 +23,7 @@ FloatArray = NDArray[np.float64]
 
 
 def compare(number: int, candidate: Release, champion: Release, rows: Path) -> Comparison:
-    """Measure both on the rows of the file ``rows``; ``number`` is the champion's version.
+    """Measure both on the rows in the folder ``rows``; ``number`` is the champion's version.
 
     The rows need not have the champion's columns: then its numbers are NaN, which pass no rule.
     """
@@ -64,11 +63,11 @@ def measure_groups(release: Release, rows: Path, columns: Sequence[str]) -> list
     Raises
     ------
     KeyError
-        If the file ``rows`` lacks one of them.
+        If ``rows`` lack one of them.
     ValueError
         If a column has too many values to be one of groups.
     """
-    table = pq.read_table(rows)
+    table = read_rows(rows)
     scores = release.score(read_matrix(rows, release.columns))
     is_anomalous = scores.anomaly_percentile >= ANOMALOUS
     ratios = scores.distances / np.mean(scores.distances)

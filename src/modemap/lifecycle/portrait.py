@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from modemap.data.matrix import prepared_files
 from modemap.data.split import SPLITS
 from modemap.estimators.contrast import cliffs_delta
 from modemap.estimators.surprise import column_surprise
@@ -88,8 +89,8 @@ def portray(prepared: Path, release: Release) -> Models:
 
 
 def _survey(prepared: Path, release: Release) -> _Survey:
-    paths = {split: prepared / f"{split}.parquet" for split in SPLITS}
-    total = sum(pq.ParquetFile(path).metadata.num_rows for path in paths.values())
+    paths = [(split, path) for split in SPLITS for path in prepared_files(prepared, split)]
+    total = sum(pq.ParquetFile(path).metadata.num_rows for _, path in paths)
     step = -(-total // MAX_SAMPLE)
     hits = np.zeros(len(release.segments), dtype=np.int64)
     sketches = [ColumnSketch() for _ in release.measured_columns]
@@ -115,8 +116,8 @@ def _survey(prepared: Path, release: Release) -> _Survey:
     return _Survey(hits, sketches, strangest[:N_STRANGEST], X, units, is_train)
 
 
-def _tables(paths: Mapping[str, Path]) -> Iterator[tuple[str, pa.Table]]:
-    for split, path in paths.items():
+def _tables(paths: Sequence[tuple[str, Path]]) -> Iterator[tuple[str, pa.Table]]:
+    for split, path in paths:
         for batch in pq.ParquetFile(path).iter_batches(ROWS_AT_ONCE):
             yield split, pa.table(batch)
 

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from sklearn.metrics.cluster import contingency_matrix
 
 from modemap.data.batches import write_parquet
-from modemap.data.matrix import read_matrix
+from modemap.data.matrix import read_matrix, read_rows
 from modemap.data.split import SPLITS
 from modemap.errors import ParamsError, ReleaseError
 from modemap.estimators.preparation import Preparation
@@ -80,8 +79,8 @@ def evaluate(  # the paths of dvc.yaml
 
     A metric that cannot be computed is null, which the gate takes as failed.
     """
-    rows = read_matrix(prepared / "test.parquet", release.columns)
-    train = read_matrix(prepared / "train.parquet", release.columns)
+    rows = read_matrix(prepared / "test", release.columns)
+    train = read_matrix(prepared / "train", release.columns)
     scores = release.score(rows)
     transforms = release.normalizer.cdf_columns(release.measured(rows))
     by_column = {
@@ -106,7 +105,7 @@ def evaluate(  # the paths of dvc.yaml
         "round_trip_error": round_trip_error(release, rows),
     }
     if params.prepare.label is not None:
-        labels = pq.read_table(prepared / "test.parquet", columns=[params.prepare.label])[0]
+        labels = read_rows(prepared / "test", [params.prepare.label])[0]
         numbers["agreement"] = agreement(release, scores.units, scaled, labels)
     with staged_directory(plots) as folder:
         columns = zip(release.measured_columns, transforms.T, strict=True)
@@ -182,7 +181,7 @@ def score_rows(prepared: Path, release: Release, path: Path, label: str | None =
         If a column of the rows has the name of an answer.
     """
     scored = pa.concat_tables(
-        [_scored(prepared / f"{split}.parquet", split, release, label) for split in SPLITS]
+        [_scored(prepared / split, split, release, label) for split in SPLITS]
     )
     order = [
         (name, "ascending") for name in scored.column_names[: scored.column_names.index("split")]
@@ -192,7 +191,7 @@ def score_rows(prepared: Path, release: Release, path: Path, label: str | None =
 
 
 def _scored(path: Path, split: str, release: Release, label: str | None) -> pa.Table:
-    table = pq.read_table(path)
+    table = read_rows(path)
     keys = [name for name in table.column_names if name not in [*release.columns, label]]
     scores = release.score(read_matrix(path, release.columns))
     answers: dict[str, pa.Array | np.ndarray] = {

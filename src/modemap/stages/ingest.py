@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from modemap.data.batches import write_batches
-from modemap.data.sources import source_tables
+from modemap.data.sources import source_pieces
 from modemap.data.watch import check_watched
 from modemap.files import write_json
 from modemap.params import IngestParams, Params
@@ -15,8 +15,8 @@ __all__ = ["ingest"]
 
 def ingest(raw: Path, report: Path, params: IngestParams) -> dict[str, object]:
     """Write the batches of ``params.source`` to ``raw`` and their numbers to ``report``."""
-    tables = track(source_tables(params.source, params.months), "reading the source")
-    manifest = write_batches(raw, tables, params.exclude)
+    pieces = track(source_pieces(params.source, params.months), "reading the source")
+    manifest = write_batches(raw, pieces, params.exclude, params.partition_rows)
     numbers: dict[str, object] = {
         "rows": manifest.rows,
         "batches": len(manifest.batches),

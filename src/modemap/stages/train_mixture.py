@@ -37,8 +37,8 @@ def train_mixture(
     started = time.time()
     preparation = Preparation.load(prepared / "preparation.npz")
     measured_columns = preparation.measured_columns
-    raw, rows = _measured_rows(prepared / "train.parquet", preparation)
-    _, held_out = _measured_rows(prepared / "validation.parquet", preparation)
+    raw, rows = _measured_rows(prepared / "train", preparation)
+    _, held_out = _measured_rows(prepared / "validation", preparation)
     with measured(held_out) as cost:
         mixture = BayesianGaussianMixture(
             n_components=params.n_components,

@@ -53,8 +53,8 @@ def train_som(
     """
     started = time.time()
     preparation = Preparation.load(prepared / "preparation.npz")
-    rows = preparation.transform(read_matrix(prepared / "train.parquet", preparation.columns))
-    held_out = read_matrix(prepared / "validation.parquet", preparation.columns)
+    rows = preparation.transform(read_matrix(prepared / "train", preparation.columns))
+    held_out = read_matrix(prepared / "validation", preparation.columns)
     held_out = preparation.transform(held_out)
     with measured(held_out) as cost:
         som = new_map(params).fit(rows)
