@@ -44,7 +44,7 @@ def test_equal_content_gives_equal_bytes(tmp_path):
 
 def test_the_cut_into_pieces_changes_no_byte(tmp_path):
     """Row groups are filled one after the other, however the rows come."""
-    table = pa.table({"n": range(300_000), "x": [0.5, None, 2.0] * 100_000})
+    table = pa.table({"n": [1, 2, 3, 4] * 75_000, "x": [0.5, None, 2.0] * 100_000})
     cuts = [0, 1, 131_072, 200_000, 299_999, 300_000]
     pieces = [("one", table.slice(a, b - a)) for a, b in pairwise(cuts)]
     write_batches(tmp_path / "a", [("one", table)])
@@ -55,6 +55,19 @@ def test_the_cut_into_pieces_changes_no_byte(tmp_path):
     assert _bytes(tmp_path / "a") == _bytes(tmp_path / "b")
     name = manifest.batches[0].file_name
     assert (tmp_path / "c").read_bytes() == (tmp_path / "a" / name).read_bytes()
+
+
+def test_columns_of_different_values_have_no_dictionary(tmp_path):
+    """Trying to make one takes most of the time, and it is given up in the end."""
+    table = pa.table({"few": [1, 2, 3, 4] * 50_000, "many": range(200_000)})
+
+    manifest = write_batches(tmp_path / "raw", [("one", table)])
+
+    file = pq.ParquetFile(tmp_path / "raw" / manifest.batches[0].file_name)
+    group = file.metadata.row_group(0)
+    encodings = [group.column(i).encodings for i in range(2)]
+    assert ["RLE_DICTIONARY" in each for each in encodings] == [True, False]
+    assert read_batch(tmp_path / "raw", manifest.batches[0]).equals(table)
 
 
 def test_a_large_part_becomes_several_batches(tmp_path):

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from itertools import groupby
+from itertools import chain, groupby
 from operator import itemgetter
 from pathlib import Path
+from typing import Any, Protocol
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from modemap.data.tables import rows_at_once
@@ -29,6 +31,7 @@ __all__ = [
 MANIFEST = "manifest.json"
 FORMAT = 1
 PARTITION_ROWS = 1 << 22
+MOST_DISTINCT = 0.5  # of the rows of a full first row group, in a column with a dictionary
 
 
 @dataclass(frozen=True)
@@ -59,18 +62,31 @@ class Manifest:
         return sum(batch.rows for batch in self.batches)
 
 
+class Memory(Protocol):
+    """Knows what became of parts in earlier runs."""
+
+    def bring(self, batch: Batch, folder: Path) -> None:
+        """Let the file of ``batch`` stand in ``folder`` too."""
+        ...
+
+    def keep(self, name: str, schema: pa.Schema, batches: Sequence[Batch]) -> None:
+        """Remember what became of the part ``name``."""
+        ...
+
+
 def write_batches(
     directory: Path,
-    pieces: Iterable[tuple[str, pa.Table]],
+    pieces: Iterable[tuple[str, Any]],
     exclude: Collection[str] = (),
     partition_rows: int = PARTITION_ROWS,
+    memory: Memory | None = None,
 ) -> Manifest:
     """Replace ``directory`` by the batches of all parts and the manifest.
 
     A part is what follows each other under one name. It becomes a batch, or several if it has more
     than ``partition_rows`` rows, which then are named ``part[first:last]``. The same content twice
     is one batch, under the first name. A batch whose digest is in ``exclude`` is listed as
-    excluded, without its file.
+    excluded, without its file. With a ``memory``, a piece may be what it found of a whole part.
 
     Raises
     ------
@@ -81,12 +97,13 @@ def write_batches(
     excluded: dict[str, Batch] = {}
     with staged_directory(directory) as staged:
         for source, part in groupby(pieces, key=itemgetter(0)):
-            written = _written(staged, (table for _, table in part), partition_rows)
-            for batch in _named(source, list(written)):
+            tables = (table for _, table in part)
+            batches = _part(staged, source, tables, partition_rows, memory)
+            for batch in _named(source, batches):
                 group = excluded if batch.digest in exclude else kept
                 group.setdefault(batch.digest, batch)
         for batch in excluded.values():
-            (staged / batch.file_name).unlink()
+            (staged / batch.file_name).unlink(missing_ok=True)
         if not kept:
             raise DataError(
                 directory,
@@ -185,23 +202,68 @@ def writing_parquet(path: Path, schema: pa.Schema) -> Iterator[Callable[[pa.Tabl
     """
     schema, size = schema.remove_metadata(), rows_at_once(len(schema))
     waiting: list[pa.Table] = []
+    writer: pq.ParquetWriter | None = None
+
+    def write(group: pa.Table) -> None:
+        nonlocal writer
+        if writer is None:
+            coded = _coded_columns(group, size)
+            settings = {"version": "2.6", "compression": "zstd", "use_dictionary": coded}
+            writer = pq.ParquetWriter(path, schema, **settings)
+        writer.write_table(group, row_group_size=size)
 
     def append(table: pa.Table, *, is_last: bool = False) -> None:
         waiting.append(table.replace_schema_metadata(None))
         while (n_rows := sum(map(len, waiting))) >= size or (is_last and n_rows):
             rows = pa.concat_tables(waiting)
-            writer.write_table(rows.slice(0, size).combine_chunks(), row_group_size=size)
+            write(rows.slice(0, size).combine_chunks())
             waiting[:] = [rows.slice(size)]
 
-    with pq.ParquetWriter(path, schema, version="2.6", compression="zstd") as writer:
+    try:
         yield append
         append(schema.empty_table(), is_last=True)
+        if writer is None:
+            write(schema.empty_table())
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+def _coded_columns(group: pa.Table, size: int) -> bool | list[str]:
+    """Return the columns that get a dictionary: it costs most of the time where values differ."""
+    if len(group) < size:
+        return True
+    most = len(group) * MOST_DISTINCT
+    return [
+        name
+        for name in group.column_names
+        if pa.types.is_nested(group[name].type) or pc.count_distinct(group[name]).as_py() <= most
+    ]
 
 
 def write_parquet(path: Path, table: pa.Table) -> None:
     """Write ``table`` so that equal content gives equal bytes."""
     with writing_parquet(path, table.schema) as append:
         append(table)
+
+
+def _part(
+    directory: Path,
+    source: str,
+    tables: Iterator[Any],
+    partition_rows: int,
+    memory: Memory | None,
+) -> Sequence[Batch]:
+    """Bring the batches of a part to ``directory``: from its rows, or as they were found."""
+    first = next(tables)
+    if memory is not None and not isinstance(first, pa.Table):
+        for batch in first.batches:
+            memory.bring(batch, directory)
+        return tuple(first.batches)
+    batches = list(_written(directory, chain([first], tables), partition_rows))
+    if memory is not None:
+        memory.keep(source, first.schema, batches)
+    return batches
 
 
 def _written(directory: Path, pieces: Iterator[pa.Table], partition_rows: int) -> Iterator[Batch]:

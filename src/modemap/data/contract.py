@@ -4,9 +4,7 @@ One pass of ours makes a table of aggregates, which Great Expectations judges. O
 leaves a doubt it is given rows: the columns that a rule names, of the batch in doubt.
 """
 
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ from modemap.data.aggregates import Aggregates, Question
 from modemap.data.batches import Batch, read_manifest, read_pieces
 from modemap.data.expectations import Outcome
 from modemap.data.judging import Judge, Unit
-from modemap.data.kept import Kept
+from modemap.data.kept import Kept, keeping
 from modemap.data.suite import Suite
 
 __all__ = ["Judgement", "check_contract"]
@@ -83,7 +81,7 @@ def check_contract(
     batches = read_manifest(directory).batches
     questions = {question for question in (*each.questions, *together.questions) if question}
     asked = sorted(questions, key=lambda question: question.name)
-    with _keeping(kept) as store:
+    with keeping(kept) as store:
         found = [_aggregates(directory, batch, asked, store) for batch in watch(batches)]
         if for_batch:
             units = [Unit((batch,), about) for batch, about in zip(batches, found, strict=True)]
@@ -107,13 +105,3 @@ def _aggregates(directory: Path, batch: Batch, asked: Sequence[Question], kept: 
     assert found is not None  # noqa: S101  # there is a piece, if without rows
     kept.put(found.to_bytes(), *about)
     return found
-
-
-@contextmanager
-def _keeping(kept: Kept | None) -> Iterator[Kept]:
-    """Yield where to keep what is learned, for this run alone if nothing else was said."""
-    if kept is not None:
-        yield kept
-        return
-    with tempfile.TemporaryDirectory(prefix="modemap-contract-") as folder:
-        yield Kept(Path(folder))

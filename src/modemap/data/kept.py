@@ -5,6 +5,7 @@ Deleting the folder costs time and changes no result. A damaged entry is none.
 """
 
 import hashlib
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from modemap.files import canonical_json, staged_file
 
-__all__ = ["Kept"]
+__all__ = ["Kept", "keeping"]
 
 BLOCK_BYTES = 1 << 20
 DIGEST_BYTES = 32  # of the content, at the end of each entry
@@ -74,6 +75,16 @@ class Kept:
         path = self._folder / name[:32]
         self._asked.add(path)
         return path
+
+
+@contextmanager
+def keeping(kept: Kept | None) -> Iterator[Kept]:
+    """Yield where to keep what is learned, for the block alone if nothing else was said."""
+    if kept is not None:
+        yield kept
+        return
+    with tempfile.TemporaryDirectory(prefix="modemap-kept-") as folder:
+        yield Kept(Path(folder))
 
 
 @cache

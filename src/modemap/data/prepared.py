@@ -1,5 +1,6 @@
 """The prepared rows: a folder for each split, in it a file for each batch, in their order."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -9,10 +10,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from modemap.data.batches import Batch, writing_parquet
+from modemap.data.kept import Kept
+from modemap.data.seen import Seen, linked
 from modemap.data.selection import SelectedRows
 from modemap.data.split import SPLITS
+from modemap.data.summary import Summary
+from modemap.files import canonical_json, sha256_file
 
-__all__ = ["PREPARATION", "fill_file", "part_table", "prepared_name", "writing_splits"]
+__all__ = [
+    "PREPARATION",
+    "PreparedBefore",
+    "fill_file",
+    "part_table",
+    "prepared_name",
+    "writing_splits",
+]
 
 PREPARATION = "preparation.npz"
 
@@ -56,6 +68,58 @@ def fill_file(path: Path, values: Mapping[str, float]) -> None:
         for group in range(file.num_row_groups):
             append(_filled(file.read_row_group(group), values))
     filled.replace(path)
+
+
+class PreparedBefore:
+    """The files of batches that an earlier run left in a folder of prepared rows.
+
+    Parameters
+    ----------
+    folder : Path
+        The prepared rows of the last run.
+    kept : Kept
+        Where it is remembered what they were made of.
+    settings : object
+        All besides a batch that its files depend on, as JSON has it.
+    """
+
+    def __init__(self, folder: Path, kept: Kept, settings: object) -> None:
+        self._folder, self._kept, self._settings = folder, kept, settings
+        self._seen = Seen(kept)
+
+    def summary(self, batch: Batch) -> Summary | None:
+        """Return what was learned of ``batch``."""
+        known = self._kept.get("summary", batch.digest, self._settings)
+        return None if known is None else Summary.from_bytes(known)
+
+    def keep_summary(self, batch: Batch, summary: Summary) -> None:
+        """Remember what was learned of ``batch``."""
+        self._kept.put(summary.to_bytes(), "summary", batch.digest, self._settings)
+
+    def bring(self, batch: Batch, fill: Sequence[float] | None, target: Path, name: str) -> bool:
+        """Let the files of ``batch`` stand in ``target`` too; say whether all of them do.
+
+        ``fill`` are the values in place of missing ones, None where nothing was missing.
+        """
+        known = self._kept.get("files", batch.digest, self._settings, fill)
+        if known is None:
+            return False
+        found = {}
+        for split, digest in json.loads(known).items():
+            paths = list((self._folder / split).glob(f"*-{batch.file_name}"))
+            if len(paths) != 1 or self._seen.sha256(paths[0]) != digest:
+                return False
+            found[split] = paths[0]
+        for split, path in found.items():
+            linked(path, target / split / name)
+        return True
+
+    def keep_files(
+        self, batch: Batch, fill: Sequence[float] | None, folder: Path, name: str
+    ) -> None:
+        """Remember the files ``name`` of ``batch``."""
+        digests = {split: sha256_file(folder / split / name) for split in SPLITS}
+        self._kept.put(canonical_json(digests), "files", batch.digest, self._settings, fill)
 
 
 def _filled(table: pa.Table, values: Mapping[str, float]) -> pa.Table:

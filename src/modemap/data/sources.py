@@ -4,47 +4,56 @@ import glob
 import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
 from modemap.data.flights import FLIGHT_TYPES, FLIGHTS, derive_flight_columns, packaged_months
+from modemap.data.ingested import Ingested
 from modemap.data.tables import read_tables
 from modemap.errors import DataError
 
 __all__ = ["source_pieces", "source_root"]
 
 
-def source_pieces(source: str, months: Sequence[int] = ()) -> Iterator[tuple[str, pa.Table]]:
+def source_pieces(
+    source: str, months: Sequence[int] = (), known: Ingested | None = None
+) -> Iterator[tuple[str, Any]]:
     """Yield the rows of ``source`` in pieces, each with the name of its part.
 
     A part is a file or a month of the packaged flights; its pieces follow each other. A file's name
     is relative to the folder that the path or glob starts in, so it says nothing of the machine.
     Files come in the order of their names. Columns of flights are typed and completed wherever a
-    file has them all.
+    file has them all. Of a file that is ``known``, what is known comes in place of its pieces.
 
     Raises
     ------
     DataError
         If there is no such file, a file cannot be read, or files differ in their columns.
     """
-    return packaged_months(months) if source == FLIGHTS else _file_pieces(source)
+    return packaged_months(months) if source == FLIGHTS else _file_pieces(source, known)
 
 
-def _file_pieces(source: str) -> Iterator[tuple[str, pa.Table]]:
+def _file_pieces(source: str, known: Ingested | None) -> Iterator[tuple[str, Any]]:
     first: tuple[Path, pa.Schema] | None = None
     for name, path in _files(source):
-        for piece in read_tables(path, FLIGHT_TYPES):
-            table = _completed(path, piece)
+        found = None if known is None else known.find(name, path)
+        for piece in _pieces(path) if found is None else [found]:
             if first is None:
-                first = path, table.schema
-            elif table.schema != first[1]:
+                first = path, piece.schema
+            elif piece.schema != first[1]:
                 raise DataError(
                     path,
                     f"must have the columns and types of {first[0]}",
-                    found=_difference(table.schema, first[1]),
+                    found=_difference(piece.schema, first[1]),
                     hint="export both alike; Parquet keeps types, CSV leaves them to be guessed",
                 )
-            yield name, table
+            yield name, piece
+
+
+def _pieces(path: Path) -> Iterator[pa.Table]:
+    for piece in read_tables(path, FLIGHT_TYPES):
+        yield _completed(path, piece)
 
 
 def _completed(path: Path, table: pa.Table) -> pa.Table:

@@ -3,6 +3,8 @@
 Summaries add up: those of the batches, in any order, are the summary of all rows.
 """
 
+import base64
+import json
 import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modemap.data.split import SPLITS
+from modemap.files import canonical_json
 from modemap.sketch import ColumnSketch
 
 __all__ = ["Summary"]
@@ -35,6 +38,27 @@ class Summary:
         none = np.zeros(n_columns, np.int64)
         sketches = tuple(ColumnSketch() for _ in range(n_columns))
         return cls(np.zeros(len(SPLITS), np.int64), 0, none, none, sketches)
+
+    def to_bytes(self) -> bytes:
+        """Return the summary as bytes: equal ones, equal bytes."""
+        told = {
+            "rows": self.rows.tolist(),
+            "dropped": self.dropped,
+            "missing": self.missing.tolist(),
+            "filled": self.filled.tolist(),
+            "sketches": [base64.b64encode(s.to_bytes()).decode() for s in self.sketches],
+        }
+        return canonical_json(told)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Summary":
+        """Return the summary that :meth:`to_bytes` wrote."""
+        told = json.loads(data)
+        rows, missing, filled = (
+            np.array(told[name], np.int64) for name in ("rows", "missing", "filled")
+        )
+        sketches = tuple(ColumnSketch.from_bytes(base64.b64decode(s)) for s in told["sketches"])
+        return cls(rows, told["dropped"], missing, filled, sketches)
 
     @property
     def n_rows(self) -> int:

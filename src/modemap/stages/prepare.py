@@ -4,8 +4,10 @@ from pathlib import Path
 
 from modemap.data.batches import Batch, read_manifest
 from modemap.data.derived import derived_names
+from modemap.data.kept import Kept, keeping
 from modemap.data.prepared import (
     PREPARATION,
+    PreparedBefore,
     fill_file,
     part_table,
     prepared_name,
@@ -17,21 +19,25 @@ from modemap.data.summary import Summary
 from modemap.errors import DataError, ParamsError
 from modemap.estimators.preparation import Preparation
 from modemap.files import staged_directory, write_json
-from modemap.params import PrepareParams
+from modemap.params import Params, PrepareParams
 from modemap.stages.entry import run_stage
 from modemap.stages.progress import track
 
 __all__ = ["prepare"]
 
+KEPT = Path(".modemap/kept/prepare")
 MIN_TRAINING_ROWS = 10
 
 
-def prepare(raw: Path, prepared: Path, report: Path, params: PrepareParams) -> dict[str, object]:
+def prepare(
+    raw: Path, prepared: Path, report: Path, params: PrepareParams, kept: Kept | None = None
+) -> dict[str, object]:
     """Write the three parts of the rows in ``raw`` and the fitted preparation to ``prepared``.
 
     Each part is a folder with a file for each batch. It holds the key columns as they came, then
     the model columns in their own units, without missing values, then the label. Nothing is learned
-    from validation and test rows, nor from labels. One piece of a batch is in memory at a time.
+    from validation and test rows, nor from labels. One piece of a batch is in memory at a time, and
+    batches whose files stand in ``prepared`` already, by what is found in ``kept``, are not read.
 
     Raises
     ------
@@ -41,27 +47,49 @@ def prepare(raw: Path, prepared: Path, report: Path, params: PrepareParams) -> d
         If a column is both key and model column.
     """
     _check_names(params)
-    splitting = _Splitting(raw, params)
-    preparation = splitting.preparation
-    batches = read_manifest(raw).batches
-    total, filled = Summary.empty(len(preparation.columns)), []
-    with staged_directory(prepared) as staged:
-        for number, batch in enumerate(track(batches, "preparing batches", len(batches))):
-            name = prepared_name(number, batch)
-            summary = splitting.write(batch, staged, name)
-            total = total.merge(summary)
-            filled += [name] if summary.filled.any() else []
-        _check_values(raw, total, params)
-        _check_rows(raw, total)
-        preparation.fit_sketches(total.sketches)
-        values = dict(zip(preparation.columns, preparation.fill_.tolist(), strict=True))
-        for name in filled:
-            for split in SPLITS:
-                fill_file(staged / split / name, values)
+    with keeping(kept) as store, staged_directory(prepared) as staged:
+        before = PreparedBefore(prepared, store, params.model_dump(mode="json"))
+        preparation, total = _write(raw, staged, before, params)
         preparation.save(staged / PREPARATION)
     n_rows = dict(zip(SPLITS, total.rows.tolist(), strict=True))
     write_json(report, {"rows": n_rows, **_losses(total, params)})
     return {**n_rows, "dropped": total.dropped}
+
+
+def _write(
+    raw: Path, staged: Path, before: PreparedBefore, params: PrepareParams
+) -> tuple[Preparation, Summary]:
+    """Write the files of all batches; return what was learned of them."""
+    splitting = _Splitting(raw, params)
+    preparation = splitting.preparation
+    total = Summary.empty(len(preparation.columns))
+    batches = read_manifest(raw).batches
+    missing: list[tuple[str, Batch, bool]] = []  # names and batches that have values to fill
+    for number, batch in enumerate(track(batches, "preparing batches", len(batches))):
+        name, summary = prepared_name(number, batch), before.summary(batch)
+        has_missing = summary is not None and bool(summary.filled.any())
+        is_new = summary is None or not (has_missing or before.bring(batch, None, staged, name))
+        if summary is None or is_new:
+            summary = splitting.write(batch, staged, name)
+            before.keep_summary(batch, summary)
+        if summary.filled.any():
+            missing.append((name, batch, is_new))
+        elif is_new:
+            before.keep_files(batch, None, staged, name)
+        total = total.merge(summary)
+    _check_values(raw, total, params)
+    _check_rows(raw, total)
+    preparation.fit_sketches(total.sketches)
+    fill = preparation.fill_.tolist()
+    for name, batch, is_new in missing:
+        if not is_new and before.bring(batch, fill, staged, name):
+            continue
+        if not is_new:
+            splitting.write(batch, staged, name)
+        for split in SPLITS:
+            fill_file(staged / split / name, dict(zip(preparation.columns, fill, strict=True)))
+        before.keep_files(batch, fill, staged, name)
+    return preparation, total
 
 
 class _Splitting:
@@ -147,13 +175,16 @@ def _check_rows(raw: Path, total: Summary) -> None:
         )
 
 
-if __name__ == "__main__":
-    run_stage(
-        "prepare",
-        lambda params: prepare(
+def _stage(params: Params) -> dict[str, object]:
+    with Kept(KEPT).pruned() as kept:
+        return prepare(
             raw=Path("data/raw"),
             prepared=Path("data/prepared"),
             report=Path("reports/prepare.json"),
             params=params.prepare,
-        ),
-    )
+            kept=kept,
+        )
+
+
+if __name__ == "__main__":
+    run_stage("prepare", _stage)
