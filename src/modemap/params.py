@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -198,10 +199,17 @@ class ModemapParams(_Section):
     version: Name
 
 
+def _bytes(told: Any) -> Any:
+    """Return a size such as `4 GiB` in bytes; what is none stays for the rule that refuses it."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([KMGT])iB", told) if isinstance(told, str) else None
+    return told if found is None else int(float(found[1]) * 1024 ** (" KMGT".index(found[2])))
+
+
 class Params(_Section):
     """The whole of params.yaml, one section for each stage, one for the gate and for approval."""
 
     modemap: ModemapParams | None = None
+    memory_limit: Annotated[int, Field(ge=1 << 28), BeforeValidator(_bytes)] | None = None
     project: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=100)]
     ingest: IngestParams
     validate_: Annotated[ValidateParams, Field(alias="validate")]

@@ -11,6 +11,7 @@ from modemap.data.contract import check_contract
 from modemap.data.expectations import Contract
 from modemap.data.judging import data_frame
 from modemap.data.kept import Kept
+from modemap.data.memory import Memory
 
 pytestmark = pytest.mark.workflow
 
@@ -122,7 +123,7 @@ def test_each_batch_is_judged_as_its_rows_are(write_raw, write_suite, tmp_path):
 
 def test_all_batches_are_judged_as_all_their_rows_are(write_raw, write_suite, monkeypatch):
     """So are rules over all batches; keys are compared in parts that fit into memory."""
-    monkeypatch.setattr(repeated, "HASHES_AT_ONCE", 100)
+    monkeypatch.setattr(Memory, "hashes", 100)
     tables = [rows(0), rows(1, first=200).slice(0, 300)]
     raw, suite = write_raw(*tables), write_suite(*suite_lines("all"))
 

@@ -62,7 +62,15 @@ class Manifest:
         return sum(batch.rows for batch in self.batches)
 
 
-class Memory(Protocol):
+class Rows(Protocol):
+    """Knows how many rows are read at once."""
+
+    def piece_rows(self, n_columns: int) -> int:
+        """Return how many rows of so many columns."""
+        ...
+
+
+class Past(Protocol):
     """Knows what became of parts in earlier runs."""
 
     def bring(self, batch: Batch, folder: Path) -> None:
@@ -79,14 +87,14 @@ def write_batches(
     pieces: Iterable[tuple[str, Any]],
     exclude: Collection[str] = (),
     partition_rows: int = PARTITION_ROWS,
-    memory: Memory | None = None,
+    past: Past | None = None,
 ) -> Manifest:
     """Replace ``directory`` by the batches of all parts and the manifest.
 
     A part is what follows each other under one name. It becomes a batch, or several if it has more
     than ``partition_rows`` rows, which then are named ``part[first:last]``. The same content twice
     is one batch, under the first name. A batch whose digest is in ``exclude`` is listed as
-    excluded, without its file. With a ``memory``, a piece may be what it found of a whole part.
+    excluded, without its file. With a ``past``, a piece may be what it found of a whole part.
 
     Raises
     ------
@@ -98,7 +106,7 @@ def write_batches(
     with staged_directory(directory) as staged:
         for source, part in groupby(pieces, key=itemgetter(0)):
             tables = (table for _, table in part)
-            batches = _part(staged, source, tables, partition_rows, memory)
+            batches = _part(staged, source, tables, partition_rows, past)
             for batch in _named(source, batches):
                 group = excluded if batch.digest in exclude else kept
                 group.setdefault(batch.digest, batch)
@@ -160,9 +168,11 @@ def read_batch(directory: Path, batch: Batch, columns: Sequence[str] | None = No
 
 
 def read_pieces(
-    directory: Path, batch: Batch, columns: Sequence[str] | None = None
+    directory: Path, batch: Batch, columns: Sequence[str] | None = None, memory: Rows | None = None
 ) -> Iterator[pa.Table]:
     """Yield the rows of ``batch`` in pieces, of those ``columns`` that it has, all by default.
+
+    A piece is a row group, or as many rows of one as ``memory`` allows.
 
     Raises
     ------
@@ -190,8 +200,14 @@ def read_pieces(
     wanted = names if columns is None else [name for name in columns if name in names]
     if not wanted or not file.num_row_groups:
         yield file.schema_arrow.empty_table().select(wanted)
+    most = file.metadata.num_rows if memory is None else memory.piece_rows(len(wanted))
     for group in range(file.num_row_groups if wanted else 0):
-        yield file.read_row_group(group, columns=wanted).select(wanted)
+        size = file.metadata.row_group(group).num_rows
+        if size <= most:
+            yield file.read_row_group(group, columns=wanted).select(wanted)
+            continue
+        for part in file.iter_batches(most, row_groups=[group], columns=wanted):
+            yield pa.Table.from_batches([part]).select(wanted)
 
 
 @contextmanager
@@ -252,17 +268,17 @@ def _part(
     source: str,
     tables: Iterator[Any],
     partition_rows: int,
-    memory: Memory | None,
+    past: Past | None,
 ) -> Sequence[Batch]:
     """Bring the batches of a part to ``directory``: from its rows, or as they were found."""
     first = next(tables)
-    if memory is not None and not isinstance(first, pa.Table):
+    if past is not None and not isinstance(first, pa.Table):
         for batch in first.batches:
-            memory.bring(batch, directory)
+            past.bring(batch, directory)
         return tuple(first.batches)
     batches = list(_written(directory, chain([first], tables), partition_rows))
-    if memory is not None:
-        memory.keep(source, first.schema, batches)
+    if past is not None:
+        past.keep(source, first.schema, batches)
     return batches
 
 

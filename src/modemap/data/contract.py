@@ -14,6 +14,7 @@ from modemap.data.batches import Batch, read_manifest, read_pieces
 from modemap.data.expectations import Outcome
 from modemap.data.judging import Judge, Unit
 from modemap.data.kept import Kept, keeping
+from modemap.data.memory import Memory, memory_of
 from modemap.data.suite import Suite
 
 __all__ = ["Judgement", "check_contract"]
@@ -54,7 +55,11 @@ class Judgement:
 
 
 def check_contract(
-    directory: Path, suite: Suite, kept: Kept | None = None, watch: Watch = iter
+    directory: Path,
+    suite: Suite,
+    kept: Kept | None = None,
+    watch: Watch = iter,
+    memory: Memory | None = None,
 ) -> Iterator[Judgement]:
     """Yield a judgement for each batch in ``directory``, then one over all of them together.
 
@@ -67,6 +72,8 @@ def check_contract(
         Where to find and keep what was learned of batches; by default nothing is kept.
     watch : callable, optional
         Sees the batches go by.
+    memory : Memory, optional
+        How much of it there is for rows; by default half of what the machine has.
 
     Raises
     ------
@@ -77,12 +84,13 @@ def check_contract(
     """
     for_batch = [rule for rule in suite.rules if rule.over == "batch"]
     for_all = [rule for rule in suite.rules if rule.over == "all"]
-    each, together = Judge(directory, for_batch), Judge(directory, for_all)
+    memory = memory or memory_of()
+    each, together = (Judge(directory, rules, memory) for rules in (for_batch, for_all))
     batches = read_manifest(directory).batches
     questions = {question for question in (*each.questions, *together.questions) if question}
     asked = sorted(questions, key=lambda question: question.name)
     with keeping(kept) as store:
-        found = [_aggregates(directory, batch, asked, store) for batch in watch(batches)]
+        found = [_aggregates(directory, batch, asked, store, memory) for batch in watch(batches)]
         if for_batch:
             units = [Unit((batch,), about) for batch, about in zip(batches, found, strict=True)]
             for batch, outcomes in zip(batches, each.outcomes(units, store), strict=True):
@@ -94,13 +102,15 @@ def check_contract(
             yield Judgement(batches, tuple(outcomes))
 
 
-def _aggregates(directory: Path, batch: Batch, asked: Sequence[Question], kept: Kept) -> Aggregates:
+def _aggregates(
+    directory: Path, batch: Batch, asked: Sequence[Question], kept: Kept, memory: Memory
+) -> Aggregates:
     about = ("aggregates", batch.digest, [question.name for question in asked])
     known = kept.get(*about)
     if known is not None:
         return Aggregates.from_bytes(known, asked)
     found: Aggregates | None = None
-    for table in read_pieces(directory, batch):
+    for table in read_pieces(directory, batch, memory=memory):
         found = (found or Aggregates(table.schema, asked)).add(table)
     assert found is not None  # noqa: S101  # there is a piece, if without rows
     kept.put(found.to_bytes(), *about)

@@ -16,6 +16,7 @@ from modemap.data.aggregates import TO_BE_NULL, Aggregates, Count, questions
 from modemap.data.batches import Batch, read_batch
 from modemap.data.expectations import FIRST, Contract, Outcome
 from modemap.data.kept import Kept
+from modemap.data.memory import Memory
 from modemap.data.repeated import Key, repeated_hashes
 from modemap.data.suite import Rule
 from modemap.errors import DataError
@@ -48,8 +49,8 @@ class Unit:
 class Judge:
     """Rules of one scope, and the folder with the batches."""
 
-    def __init__(self, directory: Path, rules: Sequence[Rule]) -> None:
-        self._directory, self._rules = directory, list(rules)
+    def __init__(self, directory: Path, rules: Sequence[Rule], memory: Memory) -> None:
+        self._directory, self._rules, self._memory = directory, list(rules), memory
         self._contract = Contract(self._rules)
         self.questions = questions(self._rules)
 
@@ -187,6 +188,8 @@ class Judge:
         """Return the columns that the rules name of all rows; one column where they name none."""
         rules = [self._rules[i] for i in numbers]
         names = sorted({name for rule in rules for name in rule.columns + rule.condition_columns})
+        n_rows = sum(batch.rows for batch in unit.batches)
+        self._memory.check_frame(rules[0].place, n_rows, max(len(names), 1))
         tables = [read_batch(self._directory, batch, names) for batch in unit.batches]
         if not tables[0].num_columns:  # rules that only count rows still need rows
             tables = [read_batch(self._directory, batch).select([0]) for batch in unit.batches]
@@ -202,7 +205,7 @@ class Judge:
             paths = [key.run(self._directory, batch, kept) for batch in unit.batches]
         except (DataError, KeyError):
             return None
-        evaluated, hashes = repeated_hashes(paths)
+        evaluated, hashes = repeated_hashes(paths, self._memory.hashes)
         if not evaluated:
             return None
         if not len(hashes):

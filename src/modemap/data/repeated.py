@@ -16,11 +16,10 @@ from modemap.data.batches import Batch, read_pieces
 from modemap.data.kept import DIGEST_BYTES, Kept
 from modemap.data.split import row_hashes
 
-__all__ = ["HASHES_AT_ONCE", "Key", "repeated_hashes"]
+__all__ = ["Key", "repeated_hashes"]
 
 Hashes = NDArray[np.uint64]
 
-HASHES_AT_ONCE = 1 << 24  # that are sorted together
 WORD = 8  # bytes of a hash
 SPAN = 1 << 64
 
@@ -65,7 +64,7 @@ class Key:
                 start += len(table)
 
 
-def repeated_hashes(paths: Sequence[Path], at_once: int = HASHES_AT_ONCE) -> tuple[int, Hashes]:
+def repeated_hashes(paths: Sequence[Path], at_once: int) -> tuple[int, Hashes]:
     """Return how many hashes the files hold, and those that come more than once, sorted.
 
     Only ``at_once`` of them are in memory: the files are sorted, so a range of values is a slice of

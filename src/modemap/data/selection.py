@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from modemap.data.batches import Batch, read_pieces
 from modemap.data.derived import derive, derived_names
+from modemap.data.memory import Memory, memory_of
 from modemap.data.split import row_hashes
 from modemap.errors import DataError
 from modemap.estimators.checks import LARGEST
@@ -40,6 +41,7 @@ class Selection:
     categories: Mapping[str, Sequence[str]] = field(default_factory=dict)
     times: Mapping[str, Sequence[str]] = field(default_factory=dict)
     label: str | None = None
+    memory: Memory = field(default_factory=memory_of)
 
     @property
     def labels(self) -> list[str]:
@@ -63,7 +65,7 @@ class Selection:
         named = [*self.key, *self.columns, *self.categories, *self.times, *self.labels]
         named = list(dict.fromkeys(named))
         first_row = 0
-        for table in read_pieces(directory, batch, named if self.key else None):
+        for table in read_pieces(directory, batch, named if self.key else None, self.memory):
             place = _Place(directory, batch, self.key, first_row)
             for name in named:
                 place.check_present(name, table)

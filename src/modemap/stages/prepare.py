@@ -5,6 +5,7 @@ from pathlib import Path
 from modemap.data.batches import Batch, read_manifest
 from modemap.data.derived import derived_names
 from modemap.data.kept import Kept, keeping
+from modemap.data.memory import Memory, memory_of
 from modemap.data.prepared import (
     PREPARATION,
     PreparedBefore,
@@ -30,7 +31,13 @@ MIN_TRAINING_ROWS = 10
 
 
 def prepare(
-    raw: Path, prepared: Path, report: Path, params: PrepareParams, kept: Kept | None = None
+    raw: Path,
+    prepared: Path,
+    report: Path,
+    params: PrepareParams,
+    *,
+    kept: Kept | None = None,
+    memory: Memory | None = None,
 ) -> dict[str, object]:
     """Write the three parts of the rows in ``raw`` and the fitted preparation to ``prepared``.
 
@@ -49,7 +56,7 @@ def prepare(
     _check_names(params)
     with keeping(kept) as store, staged_directory(prepared) as staged:
         before = PreparedBefore(prepared, store, params.model_dump(mode="json"))
-        preparation, total = _write(raw, staged, before, params)
+        preparation, total = _write(_Splitting(raw, params, memory or memory_of()), staged, before)
         preparation.save(staged / PREPARATION)
     n_rows = dict(zip(SPLITS, total.rows.tolist(), strict=True))
     write_json(report, {"rows": n_rows, **_losses(total, params)})
@@ -57,13 +64,12 @@ def prepare(
 
 
 def _write(
-    raw: Path, staged: Path, before: PreparedBefore, params: PrepareParams
+    splitting: "_Splitting", staged: Path, before: PreparedBefore
 ) -> tuple[Preparation, Summary]:
     """Write the files of all batches; return what was learned of them."""
-    splitting = _Splitting(raw, params)
     preparation = splitting.preparation
     total = Summary.empty(len(preparation.columns))
-    batches = read_manifest(raw).batches
+    batches = read_manifest(splitting.raw).batches
     missing: list[tuple[str, Batch, bool]] = []  # names and batches that have values to fill
     for number, batch in enumerate(track(batches, "preparing batches", len(batches))):
         name, summary = prepared_name(number, batch), before.summary(batch)
@@ -77,8 +83,8 @@ def _write(
         elif is_new:
             before.keep_files(batch, None, staged, name)
         total = total.merge(summary)
-    _check_values(raw, total, params)
-    _check_rows(raw, total)
+    _check_values(splitting.raw, total, splitting.params)
+    _check_rows(splitting.raw, total)
     preparation.fit_sketches(total.sketches)
     fill = preparation.fill_.tolist()
     for name, batch, is_new in missing:
@@ -95,10 +101,10 @@ def _write(
 class _Splitting:
     """How the rows of any batch are told apart."""
 
-    def __init__(self, raw: Path, params: PrepareParams) -> None:
-        self._raw, self._params = raw, params
+    def __init__(self, raw: Path, params: PrepareParams, memory: Memory) -> None:
+        self.raw, self.params = raw, params
         self._selection = Selection(
-            params.key, params.columns, params.categories, params.times, params.label
+            params.key, params.columns, params.categories, params.times, params.label, memory
         )
         derived = self._selection.derived
         policies = {**params.columns, **dict.fromkeys(derived, "error")}
@@ -106,10 +112,10 @@ class _Splitting:
 
     def write(self, batch: Batch, folder: Path, name: str) -> Summary:
         """Write the rows of ``batch`` to each split's file ``name``; what is missing is NaN."""
-        columns, params = self.preparation.columns, self._params
+        columns, params = self.preparation.columns, self.params
         summary = Summary.empty(len(columns))
         with writing_splits(folder, name) as append:
-            for rows in self._selection.rows(self._raw, batch):
+            for rows in self._selection.rows(self.raw, batch):
                 sides = assign_splits(rows.hashes, params.validation_share, params.test_share)
                 kept = self.preparation.kept(rows.X)
                 summary = summary.add(rows.X, kept, sides)
@@ -183,6 +189,7 @@ def _stage(params: Params) -> dict[str, object]:
             report=Path("reports/prepare.json"),
             params=params.prepare,
             kept=kept,
+            memory=memory_of(params.memory_limit),
         )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from modemap.data.contract import check_contract
 from modemap.data.kept import Kept
+from modemap.data.memory import Memory, memory_of
 from modemap.data.quarantine import contract_error, quarantine
 from modemap.data.suite import read_suite
 from modemap.files import write_json
@@ -18,7 +19,13 @@ KEPT = Path(".modemap/kept/validate")
 
 
 def validate(
-    raw: Path, report: Path, rejected: Path, params: ValidateParams, kept: Kept | None = None
+    raw: Path,
+    report: Path,
+    rejected: Path,
+    params: ValidateParams,
+    *,
+    kept: Kept | None = None,
+    memory: Memory | None = None,
 ) -> dict[str, object]:
     """Check the batches in ``raw``; write ``report`` only if they keep the contract.
 
@@ -36,7 +43,7 @@ def validate(
     documents, broken = [], []
     evaluated = 0
     watch = partial(track, what="validating batches")
-    for judgement in check_contract(raw, suite, kept, watch):
+    for judgement in check_contract(raw, suite, kept, watch, memory):
         documents.append(judgement.document())
         evaluated += sum(outcome.evaluated for outcome in judgement.outcomes)
         if judgement.broken:
@@ -60,6 +67,7 @@ def _stage(params: Params) -> dict[str, object]:
             rejected=Path("data/quarantine"),
             params=params.validate_,
             kept=kept,
+            memory=memory_of(params.memory_limit),
         )
 
 
