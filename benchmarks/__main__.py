@@ -1,6 +1,6 @@
 """`python -m benchmarks [SUITE …]`: measure, print, write; exit 1 when a bar does not hold.
 
-The suite `billion` runs only where it is named.
+The suites `billion` and `scale` run only where they are named.
 """
 
 import importlib

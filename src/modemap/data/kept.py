@@ -5,13 +5,13 @@ Deleting the folder costs time and changes no result. A damaged entry is none.
 """
 
 import hashlib
+import json
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-
-from modemap.files import canonical_json, staged_file
 
 __all__ = ["Kept", "keeping"]
 
@@ -59,8 +59,13 @@ class Kept:
         """Keep ``content`` as what there is about ``about``."""
         path = self._path(about)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with staged_file(path) as temporary:
-            temporary.write_bytes(content + hashlib.sha256(content).digest())
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")  # a digest tells if it is whole
+        temporary.write_bytes(content + hashlib.sha256(content).digest())
+        temporary.replace(path)
+
+    def retain(self, *about: object) -> None:
+        """Let what is kept of ``about`` stay, though nobody asks for it now."""
+        self._path(about)
 
     @contextmanager
     def pruned(self) -> Iterator["Kept"]:
@@ -71,7 +76,7 @@ class Kept:
                 path.unlink(missing_ok=True)
 
     def _path(self, about: tuple[object, ...]) -> Path:
-        name = hashlib.sha256(canonical_json([_code(), *about])).hexdigest()
+        name = hashlib.sha256(json.dumps([_code(), *about], sort_keys=True).encode()).hexdigest()
         path = self._folder / name[:32]
         self._asked.add(path)
         return path

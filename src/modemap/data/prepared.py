@@ -27,6 +27,7 @@ __all__ = [
 ]
 
 PREPARATION = "preparation.npz"
+YES, NO = b"yes", b"no"
 
 Append = Callable[[str, pa.Table], None]
 
@@ -86,15 +87,47 @@ class PreparedBefore:
     def __init__(self, folder: Path, kept: Kept, settings: object) -> None:
         self._folder, self._kept, self._settings = folder, kept, settings
         self._seen = Seen(kept)
+        self._paths = {
+            split: {
+                path.name.partition("-")[2]: path for path in (folder / split).glob("*-*.parquet")
+            }
+            for split in SPLITS
+        }
 
-    def summary(self, batch: Batch) -> Summary | None:
-        """Return what was learned of ``batch``."""
-        known = self._kept.get("summary", batch.digest, self._settings)
-        return None if known is None else Summary.from_bytes(known)
+    def has_missing(self, batch: Batch) -> bool | None:
+        """Return whether ``batch`` has values to fill; None if it is not known."""
+        self._kept.retain("summary", batch.digest, self._settings)
+        known = self._kept.get("has missing", batch.digest, self._settings)
+        return None if known is None else known == YES
 
     def keep_summary(self, batch: Batch, summary: Summary) -> None:
         """Remember what was learned of ``batch``."""
+        has_missing = YES if summary.filled.any() else NO
         self._kept.put(summary.to_bytes(), "summary", batch.digest, self._settings)
+        self._kept.put(has_missing, "has missing", batch.digest, self._settings)
+
+    def total(self, batches: Sequence[Batch]) -> Summary | None:
+        """Return what was learned of all ``batches``; None if of one it is not known.
+
+        The sum over the first of them, all but those that came last, is kept too.
+        """
+        digests = [batch.digest for batch in batches]
+        for n_known in range(len(batches), 0, -1):
+            known = self._kept.get("total", digests[:n_known], self._settings)
+            if known is not None:
+                break
+        else:
+            n_known, known = 0, None
+        total = None if known is None else Summary.from_bytes(known)
+        for batch in batches[n_known:]:
+            found = self._kept.get("summary", batch.digest, self._settings)
+            if found is None:
+                return None
+            summary = Summary.from_bytes(found)
+            total = summary if total is None else total.merge(summary)
+        if total is not None and n_known < len(batches):
+            self._kept.put(total.to_bytes(), "total", digests, self._settings)
+        return total
 
     def bring(self, batch: Batch, fill: Sequence[float] | None, target: Path, name: str) -> bool:
         """Let the files of ``batch`` stand in ``target`` too; say whether all of them do.
@@ -106,10 +139,10 @@ class PreparedBefore:
             return False
         found = {}
         for split, digest in json.loads(known).items():
-            paths = list((self._folder / split).glob(f"*-{batch.file_name}"))
-            if len(paths) != 1 or self._seen.sha256(paths[0]) != digest:
+            path = self._paths[split].get(batch.file_name)
+            if path is None or self._seen.sha256(path) != digest:
                 return False
-            found[split] = paths[0]
+            found[split] = path
         for split, path in found.items():
             linked(path, target / split / name)
         return True

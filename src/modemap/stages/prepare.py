@@ -1,5 +1,7 @@
 """Split the rows, decide what becomes of missing values, learn the scale from training rows."""
 
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from modemap.data.batches import Batch, read_manifest
@@ -68,21 +70,22 @@ def _write(
 ) -> tuple[Preparation, Summary]:
     """Write the files of all batches; return what was learned of them."""
     preparation = splitting.preparation
-    total = Summary.empty(len(preparation.columns))
     batches = read_manifest(splitting.raw).batches
-    missing: list[tuple[str, Batch, bool]] = []  # names and batches that have values to fill
+    missing: list[tuple[str, Batch, bool]] = []  # batches that have values to fill
     for number, batch in enumerate(track(batches, "preparing batches", len(batches))):
-        name, summary = prepared_name(number, batch), before.summary(batch)
-        has_missing = summary is not None and bool(summary.filled.any())
-        is_new = summary is None or not (has_missing or before.bring(batch, None, staged, name))
-        if summary is None or is_new:
+        name, has_missing = prepared_name(number, batch), before.has_missing(batch)
+        is_new = has_missing is None
+        if has_missing is False:
+            is_new = not before.bring(batch, None, staged, name)
+        if is_new:
             summary = splitting.write(batch, staged, name)
             before.keep_summary(batch, summary)
-        if summary.filled.any():
+            has_missing = bool(summary.filled.any())
+        if has_missing:
             missing.append((name, batch, is_new))
         elif is_new:
             before.keep_files(batch, None, staged, name)
-        total = total.merge(summary)
+    total = before.total(batches) or splitting.summary(batches)
     _check_values(splitting.raw, total, splitting.params)
     _check_rows(splitting.raw, total)
     preparation.fit_sketches(total.sketches)
@@ -109,6 +112,14 @@ class _Splitting:
         derived = self._selection.derived
         policies = {**params.columns, **dict.fromkeys(derived, "error")}
         self.preparation = Preparation(list(policies), policies, derived or None)
+
+    def summary(self, batches: Sequence[Batch]) -> Summary:
+        """Return what there is to learn of ``batches``, where nothing kept is to be trusted."""
+        total = Summary.empty(len(self.preparation.columns))
+        with tempfile.TemporaryDirectory(prefix="modemap-prepare-") as folder:
+            for batch in batches:
+                total = total.merge(self.write(batch, Path(folder), batch.file_name))
+        return total
 
     def write(self, batch: Batch, folder: Path, name: str) -> Summary:
         """Write the rows of ``batch`` to each split's file ``name``; what is missing is NaN."""
