@@ -19,6 +19,7 @@ from modemap.release import (
     verify_release,
     write_manifest,
 )
+from modemap.sketch import sketches_of
 
 
 def _remake(release):
@@ -156,7 +157,8 @@ def test_the_quantization_error_is_in_units_of_the_rows(release, rows):
 
     distances = np.linalg.norm((rows[:, None] - codebook) / scale, axis=2).min(axis=1)
 
-    assert loaded.quantization_error(rows) == pytest.approx(distances.mean())
+    yardstick = loaded.yardstick(sketches_of([rows]))
+    np.testing.assert_allclose(loaded.quantization_errors(rows, yardstick), distances)
 
 
 def test_the_manifest_must_name_the_preparation_s_columns(release):

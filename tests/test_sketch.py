@@ -271,3 +271,22 @@ def test_an_empty_sketch_has_no_extremes():
     assert (sketch.n, sketch.n_missing) == (0, 0)
     assert np.isnan(sketch.min)
     assert np.isnan(sketch.max)
+
+
+@pytest.mark.parametrize("n_rows", [1, 2, 999])
+def test_percentiles_are_numpys_of_an_exact_sketch(n_rows):
+    """Between two values they lie where NumPy puts them, to the last bit."""
+    values = np.random.default_rng(n_rows).normal(size=n_rows).round(2)
+    q = np.linspace(0, 100, 41)
+
+    found = ColumnSketch().update(values).percentiles(q)
+
+    assert np.array_equal(found, np.percentile(values, q))
+
+
+def test_percentiles_of_nothing_or_beyond_the_range_are_refused():
+    """The message names the value."""
+    with pytest.raises(ValueError, match="percentiles need at least one value, got none"):
+        ColumnSketch().percentiles(50)
+    with pytest.raises(ValueError, match="q must lie between 0 and 100, got 101"):
+        ColumnSketch().update([1.0]).percentiles(101)

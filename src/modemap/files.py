@@ -4,6 +4,7 @@ import glob
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -12,8 +13,12 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 __all__ = [
+    "REPLACED",
+    "abandoned_target",
     "canonical_json",
+    "is_running",
     "read_json",
+    "remove",
     "sha256_file",
     "staged_directory",
     "staged_file",
@@ -23,6 +28,8 @@ __all__ = [
 
 
 MARK = ".part"  # ends every temporary name; the writer's process id stands before it
+REPLACED = ".old"  # ends the name of what a staged directory is about to replace
+TEMPORARY = re.compile(rf"\.(?P<target>.+)\.(?P<writer>\d+)\.\w+\{MARK}(\{REPLACED})?")
 
 
 class _TemporaryName(TypedDict):
@@ -94,7 +101,7 @@ def staged_directory(path: Path) -> Iterator[Path]:
     with _told_as(path):
         _sweep(path)
         temporary = Path(tempfile.mkdtemp(dir=path.parent, **_temporary_name(path)))
-        old = Path(f"{temporary}.old")
+        old = Path(f"{temporary}{REPLACED}")
         try:
             yield temporary
             temporary.chmod(0o777 & ~_umask())
@@ -107,10 +114,10 @@ def staged_directory(path: Path) -> Iterator[Path]:
             temporary.rename(path)
             _sync(path.parent)
         finally:
-            _remove(temporary)
+            remove(temporary)
             if not path.exists() and old.exists():  # stopped between the two renames
                 old.rename(path)
-            _remove(old)
+            remove(old)
 
 
 @contextmanager
@@ -126,7 +133,8 @@ def _told_as(path: Path) -> Iterator[None]:
         raise
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """Remove a file, a link or a directory with all it holds, if it is there."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -141,12 +149,23 @@ def _sweep(path: Path) -> None:
     """Make the parent folder; remove from it what killed writers of ``path`` left."""
     path.parent.mkdir(parents=True, exist_ok=True)
     for left in path.parent.glob(f".{glob.escape(path.name)}.*{MARK}*"):
-        writer = left.name.removeprefix(f".{path.name}.").split(".")[0]
-        if writer.isdecimal() and not _is_running(int(writer)):
-            _remove(left)
+        if abandoned_target(left) == path:
+            remove(left)
 
 
-def _is_running(process: int) -> bool:
+def abandoned_target(path: Path) -> Path | None:
+    """Return what ``path``, left by a killed writer, was to become.
+
+    None if it is no temporary name of ours or its writer still runs.
+    """
+    found = TEMPORARY.fullmatch(path.name)
+    if found is None or is_running(int(found["writer"])):
+        return None
+    return path.with_name(found["target"])
+
+
+def is_running(process: int) -> bool:
+    """Tell whether there is a process of this number on this machine."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:

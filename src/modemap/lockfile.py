@@ -20,7 +20,19 @@ from ruamel.yaml.error import YAMLError
 
 from modemap.errors import RegistryError
 
-__all__ = ["Difference", "cached_damage", "difference", "dvc_md5", "read_lock", "restore_output"]
+__all__ = [
+    "CACHE",
+    "DVCS_LOCK",
+    "Difference",
+    "cached_damage",
+    "difference",
+    "dvc_md5",
+    "held",
+    "is_damaged",
+    "objects_of",
+    "read_lock",
+    "restore_output",
+]
 
 CACHE = Path(".dvc", "cache", "files", "md5")
 DVCS_LOCK = Path(".dvc", "tmp", "lock")  # which DVC holds while it writes dvc.lock
@@ -75,21 +87,43 @@ def read_lock(root: Path) -> dict[str, Any]:
 @contextmanager
 def _undisturbed(root: Path) -> Iterator[None]:
     """Keep DVC from writing during the block: it writes in place, and half a file can be read."""
-    try:
-        held = (root / DVCS_LOCK).open("rb")
-    except FileNotFoundError:  # nobody ran DVC here
+    with held(root / DVCS_LOCK, patience=PATIENCE_SECONDS):
         yield
+
+
+@contextmanager
+def held(
+    lock: Path, *, patience: float = 0.0, create: bool = False, exclusive: bool = False
+) -> Iterator[bool]:
+    """Hold one of DVC's locks during the block; yield whether nobody else holds it.
+
+    Parameters
+    ----------
+    lock : Path
+        The lock's file; without one nobody ran DVC here, and nobody holds it.
+    patience : float, default=0.0
+        Seconds to wait for whoever holds it.
+    create : bool, default=False
+        Whether to make the file, so that DVC has to wait.
+    exclusive : bool, default=False
+        Whether others may not hold it as readers either.
+    """
+    try:
+        file = lock.open("ab" if create else "rb")
+    except FileNotFoundError:
+        yield True
         return
-    with held:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not _shared(held.fileno()) and time.monotonic() < deadline:
+    kind = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
+    with file:
+        deadline = time.monotonic() + patience
+        while not (is_held := _locked(file.fileno(), kind)) and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)
-        yield
+        yield is_held
 
 
-def _shared(handle: int) -> bool:
+def _locked(handle: int, kind: int) -> bool:
     try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        fcntl.flock(handle, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
@@ -127,8 +161,21 @@ def cached_damage(root: Path, md5: str) -> list[Path]:
 
     Objects that are not in this cache are nobody's damage: a remote may have them.
     """
-    objects = {md5, *_listing(root, md5).values()}
-    return sorted(filter(None, (_damaged(root, each) for each in objects)))
+    return sorted(path for path in objects_of(root, md5) if is_damaged(root / path))
+
+
+def objects_of(root: Path, md5: str) -> set[Path]:
+    """Return the objects of DVC's cache behind an output, as paths in a checkout.
+
+    Those that are not in this cache are named all the same, but for the files of a directory whose
+    own object is not there.
+    """
+    return {_cached(each) for each in (md5, *_listing(root, md5).values())}
+
+
+def _object_md5(path: Path) -> str:
+    """Return the md5 that an object of DVC's cache must have, by its name."""
+    return path.parent.name + path.name.removesuffix(DIRECTORY)
 
 
 def restore_output(root: Path, md5: str, target: Path) -> bool:
@@ -164,9 +211,12 @@ def _listing(root: Path, md5: str) -> dict[str, str]:
 
 def _damaged(root: Path, md5: str) -> Path | None:
     cached = _cached(md5)
-    if not (root / cached).is_file() or _md5(root / cached) == md5.removesuffix(DIRECTORY):
-        return None
-    return cached
+    return cached if is_damaged(root / cached) else None
+
+
+def is_damaged(path: Path) -> bool:
+    """Tell whether an object of DVC's cache is not what its name says."""
+    return path.is_file() and _md5(path) != _object_md5(path)
 
 
 def _cached(md5: str) -> Path:

@@ -29,6 +29,7 @@ __all__ = [
     "IngestParams",
     "Params",
     "PrepareParams",
+    "ServeParams",
     "TrainMixtureParams",
     "TrainSomParams",
     "ValidateParams",
@@ -193,6 +194,23 @@ class ApprovalParams(_Section):
     hours: Annotated[float, Field(gt=0)] = 24.0
 
 
+class ServeParams(_Section):
+    """What the service looks after and what a request may cost it."""
+
+    follow_seconds: Annotated[float, Field(gt=0)] = 2.0  # between two looks at the history
+    allowed_hosts: Annotated[tuple[Name, ...], Field(strict=False, min_length=1)] = (
+        "localhost",
+        "127.0.0.1",
+        "[::1]",
+    )
+    max_body_bytes: Annotated[int, Field(ge=1024)] = 16 * 2**20
+    max_rows: Annotated[int, Field(ge=1)] = 100_000
+    max_concurrency: Annotated[int, Field(ge=1)] = 256
+    body_seconds: Annotated[float, Field(gt=0)] = 10.0
+    request_seconds: Annotated[float, Field(gt=0)] = 30.0
+    requests_per_second: Annotated[float, Field(ge=1)] = 1000.0  # of one API key
+
+
 class ModemapParams(_Section):
     """Which version of this package made the project; its stages run under no other."""
 
@@ -206,7 +224,7 @@ def _bytes(told: Any) -> Any:
 
 
 class Params(_Section):
-    """The whole of params.yaml, one section for each stage, one for the gate and for approval."""
+    """The whole of params.yaml, a section for each stage, for the gate, approval and service."""
 
     modemap: ModemapParams | None = None
     memory_limit: Annotated[int, Field(ge=1 << 28), BeforeValidator(_bytes)] | None = None
@@ -219,6 +237,7 @@ class Params(_Section):
     evaluate: EvaluateParams
     gate: GateParams
     approval: ApprovalParams = ApprovalParams()
+    serve: ServeParams = ServeParams()
 
 
 def load_params(path: Path = PARAMS_FILE) -> Params:

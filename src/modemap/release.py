@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Preparation,
         SelfOrganizingMap,
     )
+    from modemap.sketch import ColumnSketch
 
 __all__ = [
     "GOLDEN",
@@ -38,6 +39,7 @@ __all__ = [
     "golden_rows",
     "load_release",
     "release_digest",
+    "unit_positions",
     "verify_release",
     "write_golden",
     "write_manifest",
@@ -131,24 +133,32 @@ class Release:
             modes=self.normalizer.encode(self.measured(raw)).modes,
         )
 
-    def quantization_error(self, X: ArrayLike) -> float:
-        """Mean of :meth:`quantization_errors`."""
-        return float(self.quantization_errors(X).mean())
-
-    def quantization_errors(self, X: ArrayLike) -> FloatArray:
-        """Distance of each raw row to the map, in the robust units of these very rows.
+    def yardstick(self, sketches: "Sequence[ColumnSketch]") -> "Preparation":
+        """Return the scaling to robust units of the rows whose columns were sketched.
 
         Two releases over the same columns are thus measured with the same yardstick, whatever
         their own preparations are.
         """
         from modemap.estimators import Preparation  # noqa: PLC0415
-        from modemap.kernels import nearest_units  # noqa: PLC0415
 
         policies = dict.fromkeys(self.columns, "error")
-        yardstick = Preparation(self.columns, policies, self.preparation.map_only).fit(X)
+        return Preparation(self.columns, policies, self.preparation.map_only).fit_sketches(sketches)
+
+    def quantization_errors(self, X: ArrayLike, yardstick: "Preparation") -> FloatArray:
+        """Return the distance of each raw row to the map in units of :meth:`yardstick`."""
+        from modemap.kernels import nearest_units  # noqa: PLC0415
+
         codebook = self.preparation.inverse_transform(self.som.codebook_)
         _, distances = nearest_units(yardstick.transform(X), yardstick.transform(codebook))
         return distances
+
+
+def unit_positions(som: "SelfOrganizingMap") -> FloatArray:
+    """Return the place of each unit on the plane, (n_units, 2): row and column."""
+    from modemap.kernels import Grid  # noqa: PLC0415
+
+    grid = Grid(som.n_rows_, som.n_columns_, som.topology, som.boundary)
+    return np.asarray(grid.positions)
 
 
 def write_manifest(

@@ -7,7 +7,7 @@ it.
 
 import struct
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any, Self
@@ -26,7 +26,7 @@ from modemap.kernels.columns.bins import (
     combine,
 )
 
-__all__ = ["ColumnSketch"]
+__all__ = ["ColumnSketch", "sketches_of"]
 
 MAGIC = b"modemap column sketch\n"
 VERSION = 1
@@ -181,6 +181,38 @@ class ColumnSketch:
         found = np.where(shares == 0, self._least, np.where(shares == 1, self._greatest, found))
         return np.asarray(found, np.float64)
 
+    def percentiles(self, q: ArrayLike) -> FloatArray:
+        """Return what :func:`numpy.percentile` says of the rows, exactly where :attr:`is_exact`.
+
+        Beyond that a value stands for all in its bin, and is off by less than the bin is wide.
+
+        Parameters
+        ----------
+        q : array-like
+            Between 0 and 100.
+
+        Raises
+        ------
+        ValueError
+            If the sketch has no rows or a percentage lies outside.
+        """
+        shares = np.asarray(q, np.float64) / 100
+        values, counts = self.values_and_counts()
+        if not len(values):
+            raise ValueError("percentiles need at least one value, got none")
+        if not ((shares >= 0) & (shares <= 1)).all():
+            raise ValueError(f"q must lie between 0 and 100, got {q!r}")
+        steps = np.cumsum(counts)
+        places = (steps[-1] - 1) * shares
+        ranks = np.floor(places)
+        low, high = (
+            values[np.searchsorted(steps, np.minimum(rank, steps[-1] - 1), side="right")]
+            for rank in (ranks, ranks + 1)
+        )
+        part, gap = places - ranks, high - low
+        found: FloatArray = np.where(part < 0.5, low + gap * part, high - gap * (1 - part))  # noqa: PLR2004
+        return found
+
     def histogram(self, edges: ArrayLike) -> IntArray:
         """Return the counts below, between and from the last of ``edges``: both ends are open.
 
@@ -314,6 +346,16 @@ class ColumnSketch:
             added._bins = bins_of_counts(bits, totals)
             added._least, added._greatest = float(distinct[0]), float(distinct[-1])
         self.merge(added)
+
+
+def sketches_of(blocks: Iterable[NDArray[Any]]) -> list[ColumnSketch]:
+    """Return the sketch of each column of rows that come in blocks, (n_samples, n_columns)."""
+    sketches: list[ColumnSketch] = []
+    for block in blocks:
+        sketches = sketches or [ColumnSketch() for _ in range(block.shape[1])]
+        for sketch, column in zip(sketches, block.T, strict=True):
+            sketch.update(column)
+    return sketches
 
 
 def _column(values: ArrayLike) -> NDArray[Any]:

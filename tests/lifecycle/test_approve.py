@@ -2,12 +2,19 @@
 
 import json
 import subprocess
+import time
 from types import SimpleNamespace
 
 import pytest
 
 from modemap.errors import GateRefusedError, ParamsError
-from modemap.lifecycle.approve import APPROVAL, REQUESTED_BY, approve
+from modemap.lifecycle.approve import (
+    APPROVAL,
+    REQUESTED_BY,
+    approve,
+    awaits_approval,
+    has_approval,
+)
 from modemap.lifecycle.gate import gate
 from modemap.lifecycle.history import history
 from modemap.lifecycle.promote import promote
@@ -154,3 +161,43 @@ def test_a_file_that_is_no_key_is_told(waiting, tmp_path):
     """The message names it."""
     with pytest.raises(ParamsError, match="no-key: must be a key"):
         approve(waiting.root, 3, key=tmp_path / "no-key", why="a test")
+
+
+def told(project, number: int = 3) -> tuple[bool, bool]:
+    """Return whether a version waits for an approval and whether it has one."""
+    return awaits_approval(project.root, number) is not None, has_approval(project.root, number)
+
+
+def test_a_flow_asks_whether_it_has_to_wait(waiting, keys):
+    """Until somebody has approved this very verdict, and for a new verdict again."""
+    before = told(waiting)
+    approve(waiting.root, 3, key=keys[ANN], why="looked at it")
+    approved = told(waiting)
+    gate(waiting.root, 3, accept_change="another reason").require()
+
+    assert (before, approved, told(waiting)) == ((True, False), (False, True), (True, False))
+
+
+def test_what_nothing_but_an_approval_can_help_waits(waiting):
+    """The champion does not wait, nor what the gate refused, nor where nobody need approve."""
+    assert told(waiting, 2) == (False, False)
+    gate(waiting.root, 3)
+    assert told(waiting) == (False, False)
+    gate(waiting.root, 3, accept_change="larger").require()
+    text = waiting.params.read_text()
+    waiting.params.write_text(text.replace("required: true", "required: false"))
+    assert told(waiting) == (False, False)
+
+
+def test_an_approval_that_ended_before_the_promotion_is_no_waiting(waiting, keys):
+    """The flow goes on to promote, which says that it is over: nothing is promoted."""
+    text = waiting.params.read_text()
+    waiting.params.write_text(text.replace("hours: 24.0", "hours: 0.0003"))
+    approve(waiting.root, 3, key=keys[ANN], why="in time")
+    time.sleep(1.2)
+
+    assert told(waiting) == (False, True)
+    with pytest.raises(GateRefusedError, match="and now") as caught:
+        promote(waiting.root)
+    assert "held until" in caught.value.found
+    assert status(waiting.root).version == 2

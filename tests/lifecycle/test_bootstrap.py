@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from modemap.lifecycle.bootstrap import N_BLOCKS, paired_bootstrap
+from modemap.lifecycle.bootstrap import N_BLOCKS, PairedBootstrap
+
+
+def paired_bootstrap(candidate, champion, *cuts):
+    """Return the interval of rows that come in parts."""
+    bootstrap = PairedBootstrap()
+    for part in zip(np.split(candidate, cuts), np.split(champion, cuts), strict=True):
+        bootstrap.add(*part)
+    return bootstrap.interval()
 
 
 def test_equal_rows_leave_no_doubt():
@@ -37,6 +45,15 @@ def test_the_same_rows_give_the_same_interval():
     pair = rng.normal(size=(2, 300))
 
     assert paired_bootstrap(*pair) == paired_bootstrap(*pair)
+
+
+def test_cuts_of_the_rows_change_no_digit():
+    """A row goes to a block by its place, whatever part it came in."""
+    pair = np.random.default_rng(4).normal(size=(2, 2 * N_BLOCKS + 11))
+
+    cut = paired_bootstrap(*pair, 1, 500, N_BLOCKS, N_BLOCKS + 3, 2 * N_BLOCKS)
+
+    assert cut == paired_bootstrap(*pair)
 
 
 def test_the_interval_covers_the_truth_as_often_as_it_says():

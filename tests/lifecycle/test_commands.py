@@ -1,6 +1,7 @@
 """The commands say what they did, and exit with the documented codes."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -301,13 +302,49 @@ def test_the_summary_is_printed_and_its_facts_written(modemap, project):
     assert project.read("summary.json")["candidate"]["metrics"]["n_rows"] == 500
 
 
-def test_the_store_is_packed_and_never_replaced(modemap, project):
-    """`store save` names the digest; `store restore` refuses a checkout that has a store."""
-    code, said, _ = modemap("store", "save", "store.tar.gz")
+def test_a_backup_is_made_and_never_replaces_a_store(modemap, project):
+    """`backup` names the digest; `restore` refuses a checkout that has a store."""
+    code, said, _ = modemap("backup", "--no-cache", "store.tar.gz")
     assert code == 0
     assert (project.root / "store.tar.gz.sha256").read_text().split()[0] in said
 
-    code, _, errors = modemap("store", "restore", "store.tar.gz")
+    code, _, errors = modemap("restore", "store.tar.gz")
 
     assert code == 8
     assert "must not be replaced" in errors
+
+
+def test_the_doctor_exits_with_8_until_all_is_mended(modemap):
+    """What is found has four parts, for people and for programs; then all is healthy."""
+    code, out, err = modemap("doctor")  # the project was copied, so its store is of another place
+    assert code == 8
+    assert out.startswith("found   mlruns/mlflow.db: its files are recorded below ")
+    assert "\n        consequence: " in out
+    assert "\n        mending: " in out
+    assert "hint: `modemap doctor --mend` mends it" in err
+
+    code, out, err = modemap("doctor", "--mend", "--json")
+    (found,) = json.loads(out)["findings"]
+    assert (code, err) == (0, "")
+    assert sorted(found) == ["consequence", "mended", "mending", "place", "what"]
+    assert found["mended"] is True
+
+    assert modemap("doctor") == (0, "healthy: nothing is left of killed processes\n", "")
+
+
+def test_garbage_is_listed_with_its_bytes(modemap, project):
+    """A dry run says what could be freed, the call itself what was."""
+    stale = project.root / ".dvc/cache/files/md5/ab/cdef"
+    stale.parent.mkdir(parents=True)
+    stale.write_bytes(b"x" * 2048)
+    os.utime(stale, (0, 0))
+
+    listed = modemap("gc", "--keep-days", "30", "--dry-run")
+    as_json = modemap("gc", "--keep-days", "30", "--dry-run", "--json")
+    freed = modemap("gc", "--keep-days", "30")
+
+    line = "DVC         2.0 KiB  .dvc/cache/files/md5/ab/cdef\n"
+    assert listed == (0, f"{line}could be freed: 1 things, 2.0 KiB\n", "")
+    assert json.loads(as_json[1])["bytes"] == 2048
+    assert freed == (0, f"{line}freed: 1 things, 2.0 KiB\n", "")
+    assert modemap("gc", "--keep-days", "-1")[0] == 2

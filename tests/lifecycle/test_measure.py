@@ -7,6 +7,7 @@ import pytest
 
 from modemap.lifecycle.measure import compare, measure_groups
 from modemap.release import load_release
+from modemap.sketch import sketches_of
 
 
 @pytest.fixture
@@ -19,31 +20,32 @@ def table(rows):
 
 
 @pytest.fixture
-def path(table, tmp_path):
-    """Return the folder of these rows."""
+def prepared(table, tmp_path):
+    """Return a folder with these test rows."""
     (tmp_path / "test").mkdir()
     pq.write_table(table, tmp_path / "test" / "rows.parquet")
-    return tmp_path / "test"
+    return tmp_path
 
 
-def test_both_are_measured_on_the_same_rows(releases, tiny_release, path, rows):
+def test_both_are_measured_on_the_same_rows(releases, tiny_release, prepared, rows):
     """Means and intervals are of one and the same rows."""
     candidate, champion = load_release(releases["bad map"]), load_release(tiny_release)
 
-    found = compare(7, candidate, champion, path)
+    found = compare(7, candidate, champion, prepared)
 
     assert (found.champion_version, found.n_rows) == (7, len(rows))
     ours, theirs = found.candidate, found.champion
-    assert ours.quantization_error == candidate.quantization_error(rows)
+    errors = candidate.quantization_errors(rows, candidate.yardstick(sketches_of([rows])))
+    assert ours.quantization_error == errors.mean()
     loss = ours.quantization_error - theirs.quantization_error
     assert found.quantization_error.mean == pytest.approx(loss)
     assert 0 < found.quantization_error.low < loss < found.quantization_error.high
     assert found.log_likelihood.mean == 0.0  # the mixture is the same
 
 
-def test_small_groups_are_looked_at_together(tiny_release, path, table):
+def test_small_groups_are_looked_at_together(tiny_release, prepared, table):
     """Every row belongs to one group of a column."""
-    groups = measure_groups(load_release(tiny_release), path, ["side"])
+    groups = measure_groups(load_release(tiny_release), prepared, ["side"])
 
     sizes = {group.value: group.n_rows for group in groups}
     assert sizes.pop("of small groups") == 31
@@ -54,9 +56,9 @@ def test_small_groups_are_looked_at_together(tiny_release, path, table):
     assert all(0 <= group.anomaly_share <= 1 for group in groups)
 
 
-def test_a_column_of_too_many_values_has_no_groups(tiny_release, path, monkeypatch):
+def test_a_column_of_too_many_values_has_no_groups(tiny_release, prepared, monkeypatch):
     """A column that names single rows cannot be looked at by group."""
     monkeypatch.setattr("modemap.lifecycle.measure.N_GROUPS", 4)
 
     with pytest.raises(ValueError, match="column side has 6 values: groups are at most 4"):
-        measure_groups(load_release(tiny_release), path, ["side"])
+        measure_groups(load_release(tiny_release), prepared, ["side"])

@@ -33,6 +33,16 @@ def test_a_density_beside_the_data_is_not_calibrated(place):
     assert calibration_error(np.full(50, place)) == 0.5
 
 
+def test_counts_stand_for_repeated_values():
+    """A value with a count is as many tied values, to the last bit."""
+    rng = np.random.default_rng(0)
+    places, counts = np.sort(rng.uniform(size=50)), rng.integers(1, 9, 50)
+
+    assert calibration_error(places, counts) == calibration_error(np.repeat(places, counts))
+    with pytest.raises(ValueError, match=r"counts must have shape \(50,\)"):
+        calibration_error(places, counts[:3])
+
+
 @pytest.mark.parametrize(
     ("pit", "message"),
     [

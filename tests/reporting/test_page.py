@@ -5,12 +5,14 @@ import hashlib
 import json
 import re
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pytest
 
 from modemap.estimators.umatrix import neighbor_distances
 from modemap.reporting import story as told
+from modemap.reporting.origin import draw_origin
 from modemap.reporting.page import render_data_docs, render_report
 from tests.drawings import polygons
 from tests.pages import Page, read_page
@@ -330,3 +332,101 @@ def test_hexagons_beyond_counting_are_drawn_together(story):
 
     assert "2 × 2 units, which are hexagons" in page.text
     assert "Every cell is" in page.text
+
+
+ENTRIES = [
+    told.Promoted(1, True, "promotion", None, 3, "2026-01-01T00:00:00+00:00", "ann@x", "first", ""),
+    told.Promoted(2, False, "promotion", 3, 4, "2026-01-02T00:00:00+00:00", "<b>", "late", ""),
+    told.Promoted(3, True, "rollback", 3, 2, "2026-01-03T00:00:00+00:00", "bob@x", "bad", "eve"),
+]
+ORIGIN = told.Origin(
+    batches=[told.Batch(f"part-{i}", f"{i}" * 64, 10) for i in range(5)],
+    contract=("flights.yaml", True),
+    stages={
+        "ingest": [],
+        "train_a": ["ingest"],
+        "train_b": ["ingest"],
+        "end": ["train_a", "train_b"],
+    },
+    outputs={"ingest": "0a" * 16, "end": "0b" * 16},
+    digest="cd" * 32,
+    passed=False,
+    version=4,
+    is_champion=False,
+    before=[(3, "ab" * 32), (1, "ef" * 32)],
+)
+
+
+def test_the_history_is_told_newest_first(story):
+    """Who, when, why, from and to of every entry; a refusal is told as one."""
+    page = read_page(render_report(replace(story, history=ENTRIES)))
+
+    numbers = [shown["data-entry"] for _, shown in page.elements if "data-entry" in shown]
+    assert numbers == ["3", "2", "1"]
+    told_last = "3 rollback version 3 version 2 3 January 2026, 00:00 UTC bob@x approved by eve bad"
+    assert told_last in page.text
+    assert "2 ✗ refused version 3 version 4 2 January 2026, 00:00 UTC <b> late" in page.text
+    assert "1 promotion none version 3" in page.text
+
+
+def test_a_long_history_is_cut_and_says_so(story):
+    """The newest twenty entries are shown, and how many came before."""
+    many = [replace(ENTRIES[0], number=n) for n in range(1, 31)]
+
+    page = read_page(render_report(replace(story, history=many)))
+
+    numbers = [shown["data-entry"] for _, shown in page.elements if "data-entry" in shown]
+    assert numbers == [str(n) for n in range(30, 10, -1)]
+    assert "10 earlier entries by modemap history" in page.text
+
+
+def test_without_a_promotion_the_history_says_so(story):
+    """Nor does it stay silent where it cannot be read."""
+    assert "Nothing was promoted yet." in read_page(render_report(story)).text
+
+    unread = replace(story, absent={"history": "entry 2: it does not match"})
+    page = read_page(render_report(unread))
+    assert "Not to be told here: entry 2: it does not match." in page.text
+
+
+def test_the_way_of_a_release_is_drawn_from_data_to_version(story):
+    """Every step is a box in its order; the whole is told in words for who cannot see it."""
+    page = read_page(render_report(replace(story, origin=ORIGIN)))
+
+    boxes = [shown["data-box"] for _, shown in page.elements if "data-box" in shown]
+    assert boxes == [
+        "batch", "batch", "batch", "contract", "ingest", "train_a", "train_b", "end",
+        "release", "gate", "version", "before", "before",
+    ]  # fmt: skip
+    assert "3 more batches 30 rows" in page.text
+    assert "contract kept flights.yaml" in page.text
+    assert "release cdcdcdcdcd gate stopped version 4 candidate" in page.text
+    assert "version 3 ababababab version 1 efefefefef" in page.text
+    labels = [shown.get("aria-label", "") for _, shown in page.elements]
+    (label,) = [text for text in labels if "Lineage from" in text]
+    assert "stages ingest, train_a, train_b, end" in label
+    assert "gate stopped; version 4 candidate" in label
+    drawn = [shown["class"] for _, shown in page.elements if "data-box" in shown]
+    assert [name for name in drawn if "bad" in name] == ["box gate bad"]
+
+
+def test_boxes_stand_apart_and_inside_the_drawing():
+    """No box covers another, and none leaves the picture, however many there are."""
+    drawing = draw_origin(ORIGIN)
+
+    _, _, width, height = map(float, drawing.view.split())
+    for box in drawing.boxes:
+        assert box.x >= 0
+        assert box.x + box.width <= width
+        assert box.y + box.height <= height
+    for one, other in combinations(drawing.boxes, 2):
+        is_below = other.y >= one.y + one.height
+        assert is_below or other.x >= one.x + one.width
+
+
+def test_a_stage_stands_below_all_that_it_reads():
+    """Whatever the order in which the lock file names them."""
+    drawing = draw_origin(replace(ORIGIN, stages=dict(reversed(ORIGIN.stages.items()))))
+
+    at = {box.name: box.y for box in drawing.boxes if box.name}
+    assert at["ingest"] < at["train_a"] == at["train_b"] < at["end"]

@@ -1,5 +1,6 @@
 """The stages that train and judge a map respect its whole grid."""
 
+import shutil
 from itertools import combinations
 
 import numpy as np
@@ -8,14 +9,14 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from modemap.estimators import Preparation, SelfOrganizingMap, segment_units
+from modemap.estimators import Preparation, SelfOrganizingMap, blocks, segment_units
 from modemap.files import read_json
 from modemap.kernels import Grid
 from modemap.lifecycle.clean_load import load_cleanly
 from modemap.lifecycle.portrait import portray
 from modemap.params import Params, TrainSomParams, load_params
 from modemap.release import load_release
-from modemap.stages.evaluate import agreement, assemble, evaluate
+from modemap.stages.evaluate import agreement, assemble, evaluate, score_rows
 from modemap.stages.train_som import new_map, train_som
 from tests.projects import CHECKOUT
 
@@ -82,6 +83,12 @@ def apart(distances, **grid) -> float:
     pairs = np.sort(np.argsort(distances, axis=1)[:, :2], axis=1)
     edges = {tuple(edge) for edge in Grid(*SIDES, **grid).edges(8).tolist()}
     return float(np.mean([tuple(pair) not in edges for pair in pairs.tolist()]))
+
+
+def small(monkeypatch):
+    """Let a block have 64 rows."""
+    monkeypatch.setattr(blocks, "GRAIN", 64)
+    monkeypatch.setattr(blocks, "MAX_ROWS", 64)
 
 
 @pytest.mark.parametrize("grid", GRIDS, ids=lambda grid: "-".join(grid.values()))
@@ -187,19 +194,58 @@ def test_neighbours_are_judged_by_the_maps_own_metric(prepared, released, rows, 
     assert numbers["topographic_error"] == pytest.approx(apart(distances))
 
 
-def test_groups_are_compared_with_labels_that_nothing_learned_from(tiny_release):
+def test_groups_are_compared_with_labels_that_nothing_learned_from(tiny_release, tmp_path):
     """Rows of two clumps agree with the labels of the clumps; a row without a label is left out."""
     release = load_release(tiny_release)
     rng = np.random.default_rng(0)
     rows = np.concatenate(
         [rng.normal([0, 500], [5, 50], (50, 2)), rng.normal([60, 2000], 9, (50, 2))]
     )
-    labels = pa.chunked_array([["near"] * 49 + [None] + ["far"] * 50])
-    scores = release.score(rows)
+    labels = ["near"] * 49 + [None] + ["far"] * 50
+    table = pa.table({"delay": rows[:, 0], "distance": rows[:, 1], "side": labels})
+    (tmp_path / "test").mkdir()
+    pq.write_table(table, tmp_path / "test" / "rows.parquet")
 
-    found = agreement(release, scores.units, release.preparation.transform(rows), labels)
+    found = agreement(tmp_path, release, "side")
 
     assert found["n_labels"] == 2
     assert found["map_adjusted_rand"] > 0.9
     assert found["map_purity"] > 0.97
     assert 0 < found["mixture_mutual_information"] <= 1
+
+
+def test_rows_come_back_in_their_own_order_by_block(prepared, tiny_release, tmp_path, monkeypatch):
+    """Scores are those of the whole table, training rows first, however small the blocks are."""
+    release = load_release(tiny_release)
+    shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
+    for name in PARTS:
+        table = pq.read_table(tmp_path / name)
+        key = pa.array([f"{name} {i}" for i in range(len(table))])
+        pq.write_table(table.add_column(0, "key", key), tmp_path / name / "rows.parquet")
+    small(monkeypatch)
+
+    score_rows(tmp_path, release, tmp_path / "scores.parquet")
+
+    scores = pq.read_table(tmp_path / "scores.parquet")
+    assert pq.ParquetFile(tmp_path / "scores.parquet").num_row_groups == 9
+    assert scores["key"].to_pylist() == [
+        f"{name} {i}" for name, part in PARTS.items() for i in range(part.stop - part.start)
+    ]
+    rows = [pq.read_table(prepared / name).to_pandas().to_numpy() for name in PARTS]
+    expected = release.score(np.concatenate(rows))
+    np.testing.assert_array_equal(scores["unit"], expected.units)
+    np.testing.assert_allclose(scores["log_likelihood"], expected.log_likelihood, rtol=1e-12)
+
+
+def test_blocks_change_no_metric(prepared, released, tmp_path, monkeypatch):
+    """What is said of the test rows in one block is said of them in four, up to rounding."""
+    params, release = released()
+    (tmp_path / "whole").mkdir()
+
+    whole = judged(prepared, tmp_path / "whole", params, release)
+    small(monkeypatch)
+    cut = judged(prepared, tmp_path, params, release)
+
+    assert cut.pop("release_digest") == whole.pop("release_digest")
+    assert cut.pop("calibration_by_column") == whole.pop("calibration_by_column")
+    assert cut == pytest.approx(whole, rel=1e-12)

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from modemap.data.batches import write_batches
-from modemap.data.matrix import prepared_files, read_matrix
+from modemap.data.matrix import prepared_batches, prepared_files
 from modemap.errors import DataError, ParamsError
 from modemap.estimators.preparation import Preparation
 from modemap.files import read_json
@@ -171,8 +171,12 @@ def test_without_a_key_the_whole_row_decides(tmp_path, rows):
 
     assert _part(tmp_path / "a", "train").schema.names == ["x", "n", "whole"]
     for part in PARTS:
-        once = read_matrix(tmp_path / "b" / "prepared" / part, ["x"])
-        twice = read_matrix(tmp_path / "a" / "prepared" / part, ["x"])
+        twice, once = (
+            np.concatenate(
+                list(prepared_batches(tmp_path / name / "prepared", part, "x").batches())
+            )
+            for name in "ab"
+        )
         np.testing.assert_array_equal(np.concatenate([once, once]), twice)
 
 

@@ -3,10 +3,13 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -32,13 +35,20 @@ def experimented(promoted_copy, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def addresses(experimented) -> dict[str, str]:
-    """Start the command of `make ui`, return the addresses it prints, stop it by Ctrl-C."""
+def addresses(experimented) -> Iterator[dict[str, str]]:
+    """Return the addresses of the pages of the project with two maps."""
+    with served(experimented) as printed:
+        yield printed
+
+
+@contextmanager
+def served(project) -> Iterator[dict[str, str]]:
+    """Start the command of `make ui`, yield the addresses it prints, stop it by Ctrl-C."""
     ports = [f"--prefect-port={free_port()}", f"--mlflow-port={free_port()}"]
     child = subprocess.Popen(
         [sys.executable, "-m", "modemap.cli", "ui", *ports],
-        cwd=experimented.root,
-        env=tool_environment(experimented.root),
+        cwd=project.root,
+        env=tool_environment(project.root),
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -141,3 +151,40 @@ where = "tags.`modemap.stage` = 'train_som'"
 found = store.client.search_runs([store.experiment_id], where, order_by=["attributes.start_time"])
 print(*(run.info.run_id for run in found))
 """
+
+
+@pytest.fixture(scope="module")
+def waiting(promoted_copy, tmp_path_factory):
+    """Let a promotion wait for Ann, who then approves it, and nobody goes on."""
+    project = promoted_copy(tmp_path_factory.mktemp("waiting"))
+    shutil.rmtree(project.root / "mlruns")  # so that the release is a candidate again
+    key = project.home / "ann"
+    project.succeed("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key))
+    public = key.with_suffix(".pub").read_text()
+    (project.root / "approvers").write_text(f"ann@example.org {public}")
+    params = project.root / "params.yaml"
+    params.write_text(params.read_text().replace("required: false", "required: true"))
+    assert project.run("modemap", "run").returncode == 6
+    project.succeed("modemap", "approve", "1", "--key", str(key), "--why", "looked at the report")
+    return project
+
+
+def test_prefect_and_mlflow_show_what_waits_for_a_person(waiting, browser):
+    """The run is named as waiting, with the command; the version's page has its tags."""
+    with served(waiting) as addresses:
+        text_with(browser, addresses["Prefect"], "retrain", "AwaitingApproval")
+        link = browser.find_element(By.CSS_SELECTOR, "a[href*='/runs/flow-run/']")
+        run = link.get_attribute("href")
+        page = text_with(browser, run, "AwaitingApproval", "modemap approve 1 --key FILE")
+        keep_picture(browser, "prefect-approval.png")
+        assert "modemap version 1, release" in page
+
+        server = addresses["MLflow"].split("/#/")[0]
+        version = text_with(browser, f"{server}/#/models/modemap/versions/1", "modemap.verdict")
+        keep_picture(browser, "mlflow-version.png")
+
+    for tag in ("modemap.approval", "modemap.commit", "modemap.digest", "modemap.requested_by"):
+        assert tag in version
+    digest = json.loads(waiting.read("reports/evaluate.json"))["release_digest"]
+    assert digest[:16] in page
+    assert digest in version

@@ -3,16 +3,15 @@
 import json
 import subprocess
 import sys
-import urllib.request
 
+import pyarrow.parquet as pq
 import pytest
 
 from modemap.errors import ParamsError, StageError
+from modemap.lifecycle.backup import backup
 from modemap.orchestration.deploy import deploy, read_deployments
-from modemap.orchestration.environment import tool_environment
-from modemap.orchestration.processes import stop_group
 from modemap.orchestration.servers import prefect_server
-from modemap.tracking.archive import pack
+from tests.servers import PREFECT, asked, worker
 
 pytestmark = pytest.mark.workflow
 
@@ -40,15 +39,6 @@ def redeployed(deployed):
     project.succeed("modemap", "deploy", PREFECT_API_URL=api)
 
 
-def asked(api: str, path: str, body: object = None) -> object:
-    """Return what the server answers."""
-    data = None if body is None else json.dumps(body).encode()
-    address, kind = f"{api}/{path}", {"Content-Type": "application/json"}
-    request = urllib.request.Request(address, data, kind)  # noqa: S310  # a server of this test
-    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310  # the same
-        return json.load(answer)
-
-
 def test_the_weekly_run_has_its_schedule_and_explains_its_parameters(deployed):
     """Cron, folder, pool and the description of every parameter are on the server."""
     project, api = deployed
@@ -70,22 +60,11 @@ def test_a_worker_judges_the_release(deployed):
     """A run of the other deployment completes in the project's folder; the store stays as it is."""
     project, api = deployed
     project.succeed("modemap", "status")  # a copied store follows its folder when it is opened
-    before = pack(project.root, project.home / "before.tar.gz")
-    environment = tool_environment(project.root) | {"PREFECT_API_URL": api}
-    prefect = [sys.executable, "-m", "prefect", "--no-prompt"]
-    worker = subprocess.Popen(
-        [*prefect, "worker", "start", "--pool", "modemap", "--type", "process"],
-        cwd=project.home,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        start_new_session=True,
-    )
+    before = backup(project.root, project.home / "before.tar.gz", cache=False).sha256
     (project.root / "reports/verdict.json").unlink()
-    try:
+    with worker(project, api) as environment:
         done = subprocess.run(
-            [*prefect, "deployment", "run", "retrain/judge", "--watch"],
+            [*PREFECT, "deployment", "run", "retrain/judge", "--watch"],
             cwd=project.home,
             env=environment,
             capture_output=True,
@@ -93,15 +72,27 @@ def test_a_worker_judges_the_release(deployed):
             check=False,
             timeout=200,
         )
-    finally:
-        stop_group(worker)
 
     assert done.returncode == 0, done.stdout + done.stderr
     runs = asked(api, "flow_runs/filter", {"sort": "START_TIME_DESC", "limit": 1})
     assert (runs[0]["state_name"], runs[0]["parameters"]["promoting"]) == ("Completed", False)
     verdict = json.loads(project.read("reports/verdict.json"))
     assert (verdict["version"], verdict["champion"], verdict["passed"]) == (None, 1, True)
-    assert pack(project.root, project.home / "after.tar.gz") == before
+    assert backup(project.root, project.home / "after.tar.gz", cache=False).sha256 == before
+
+
+def test_a_table_is_scored_by_a_flow_run(deployed):
+    """Called as a flow against the server, it writes a row for each row of the source."""
+    project, api = deployed
+    code = "from flows.score import score; print(score('data/raw/*.parquet', 'scores.parquet'))"
+
+    said = project.succeed(sys.executable, "-c", code, PREFECT_API_URL=api)
+
+    n_rows = pq.read_metadata(project.root / "scores.parquet").num_rows
+    assert said.splitlines()[-1] == str(n_rows)
+    runs = asked(api, "flow_runs/filter", {"sort": "START_TIME_DESC", "limit": 1})
+    assert runs[0]["state_name"] == "Completed"
+    assert asked(api, "deployments/name/score/batch")["work_pool_name"] == "modemap"
 
 
 def test_deploying_again_keeps_the_pool_as_people_set_it(redeployed):

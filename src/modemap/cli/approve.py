@@ -1,5 +1,6 @@
 """`modemap approve`."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -21,3 +22,14 @@ def approve(
 
     approval = approve_version(Path.cwd(), version, key=key, why=why)
     typer.echo(f"version {version} approved by {approval.identity} until {approval.expires}")
+    typer.echo(f"next: {_next(version)}")
+
+
+def _next(version: int) -> str:
+    """Say what is next; have workers go on with the runs that wait on the server that is named."""
+    if os.environ.get("PREFECT_API_URL"):
+        from modemap.orchestration.waiting import resume  # noqa: PLC0415
+
+        if resume(Path.cwd(), version):
+            return "a worker goes on with the run that waits for it"
+    return f"`modemap run` goes on with the run that waits, or `modemap promote {version}`"

@@ -12,19 +12,11 @@ from numpy.typing import NDArray
 from modemap.errors import DataError
 from modemap.estimators.blocks import Blocks, block_rows
 
-__all__ = [
-    "matrix",
-    "prepared_batches",
-    "prepared_files",
-    "prepared_names",
-    "prepared_tables",
-    "read_matrix",
-    "read_rows",
-]
+__all__ = ["matrix", "prepared_batches", "prepared_files", "prepared_tables"]
 
 FloatArray = NDArray[np.float64]
 
-ROWS_AT_ONCE = 1 << 15  # that Arrow decodes
+ROWS_AT_ONCE = 1 << 10  # that lie in the cache while their columns are written
 RULE, HINT = "must be a Parquet file of prepared rows", "run `dvc repro --force prepare`"
 
 
@@ -66,59 +58,15 @@ def prepared_tables(
     DataError
         As :func:`prepared_batches`.
     """
-    names = list(prepared_names(prepared, split) if columns is None else columns)
-    size, waiting, n_waiting = block_rows(len(names)), [], 0
-    for batch in _record_batches(prepared_files(prepared, split), names):
-        waiting.append(batch)
-        n_waiting += batch.num_rows
-        while n_waiting >= size:
-            table = pa.Table.from_batches(waiting)
-            yield table.slice(0, size)
-            waiting = table.slice(size).to_batches()
-            n_waiting -= size
-    if n_waiting:
-        yield pa.Table.from_batches(waiting)
-
-
-def read_rows(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """Return all rows in the folder ``path`` with their keys and labels, or ``columns`` of them."""
-    return pa.concat_tables(prepared_tables(path.parent, path.name, columns))
-
-
-def _record_batches(paths: Sequence[Path], names: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    for path in paths:
-        with _told(path):
-            file = pq.ParquetFile(path)
-            _check_names(path, file, names)
-            for batch in file.iter_batches(ROWS_AT_ONCE, columns=names):
-                yield batch.select(names)
-
-
-def prepared_names(prepared: Path, split: str) -> list[str]:
-    """Return the names of the columns: those of the key, of the models, of the label.
-
-    Raises
-    ------
-    DataError
-        If there is no such file.
-    """
-    path = prepared_files(prepared, split)[0]
-    with _told(path):
-        return list(pq.ParquetFile(path).schema_arrow.names)
-
-
-def matrix(table: pa.Table, columns: Sequence[str]) -> FloatArray:
-    """Return ``columns`` of ``table`` as a C-ordered array of shape (n_rows, n_columns)."""
-    X = np.empty((len(table), len(columns)))
-    for j, column in enumerate(columns):
-        X[:, j] = table[column].to_numpy()
-    return X
-
-
-def read_matrix(path: Path, columns: Sequence[str]) -> FloatArray:
-    """Return ``columns`` of all rows in the folder ``path``, of shape (n_rows, n_columns)."""
-    blocks = prepared_batches(path.parent, path.name, columns)
-    return np.concatenate([np.empty((0, len(columns))), *blocks.batches()])
+    waiting: pa.Table | None = None
+    for table in _groups(prepared_files(prepared, split), columns):
+        waiting = table if waiting is None else pa.concat_tables([waiting, table])
+        size = block_rows(table.num_columns)
+        while len(waiting) >= size:
+            yield waiting.slice(0, size)
+            waiting = waiting.slice(size)
+    if waiting is not None and len(waiting):
+        yield waiting
 
 
 def prepared_files(prepared: Path, split: str) -> list[Path]:
@@ -132,10 +80,30 @@ def prepared_files(prepared: Path, split: str) -> list[Path]:
     paths = sorted((prepared / split).glob("*.parquet"))
     if not paths:
         found = "no such file" if (prepared / split).is_dir() else "no such folder"
-        raise DataError(
-            prepared / split, "must hold Parquet files of prepared rows", found=found, hint=HINT
-        )
+        rule = "must hold Parquet files of prepared rows"
+        raise DataError(prepared / split, rule, found=found, hint=HINT)
     return paths
+
+
+def _groups(paths: Sequence[Path], columns: Sequence[str] | None) -> Iterator[pa.Table]:
+    """Yield row groups one by one: the reader of a whole file keeps what it has read."""
+    for path in paths:
+        with _told(path):
+            file = pq.ParquetFile(path)
+            names = list(file.schema_arrow.names if columns is None else columns)
+            _check_names(path, file, names)
+            for group in range(file.num_row_groups):
+                yield file.read_row_group(group, columns=names).select(names)
+
+
+def matrix(table: pa.Table, columns: Sequence[str]) -> FloatArray:
+    """Return ``columns`` of ``table`` as a C-ordered array of shape (n_rows, n_columns)."""
+    X, arrays = np.empty((len(table), len(columns))), [table[name].to_numpy() for name in columns]
+    for start in range(0, len(X), ROWS_AT_ONCE):
+        rows = slice(start, start + ROWS_AT_ONCE)
+        for j, array in enumerate(arrays):
+            X[rows, j] = array[rows]
+    return X
 
 
 def _check_names(path: Path, file: pq.ParquetFile, columns: Sequence[str]) -> None:

@@ -11,6 +11,7 @@ from modemap.data.parts import keeping_parts
 from modemap.data.streams import Watch, open_tables, unwatched, writing
 from modemap.errors import DataError
 from modemap.estimators.normalizer import ModeNormalizer
+from modemap.files import sha256_file
 
 __all__ = ["fit_modes", "inverse_modes", "transform_modes"]
 
@@ -78,7 +79,7 @@ def transform_modes(
             raise DataError(data, rule, found=error, hint=hint) from None
         return table_of(encoding, encoded_schema(tables.schema, encoding))
 
-    with keeping_parts(encoded, data, model) as parts:
+    with keeping_parts(encoded, _identity(data, model)) as parts:
         results, n_rows = parts.tables(tables, encoded_table), 0
         first = next(results, None)
         if first is None:
@@ -114,7 +115,7 @@ def inverse_modes(
             return typed(normalizer.inverse_transform(encoding), encoding, schema)
 
         with (
-            keeping_parts(data, encoded, model) as parts,
+            keeping_parts(data, _identity(encoded, model)) as parts,
             writing(data, schema, tables.n_rows) as write,
         ):
             for table in parts.tables(tables, decoded_table):
@@ -129,6 +130,12 @@ def inverse_modes(
             hint="name the model that `modemap modes transform` was given",
         ) from None
     return int(tables.n_rows or 0)
+
+
+def _identity(source: Path, model: Path) -> list[object]:
+    """Return what tells whether source or model were written anew."""
+    found = source.stat()
+    return [str(source.resolve()), found.st_size, found.st_mtime_ns, sha256_file(model)]
 
 
 def _check_suffix(encoded: Path) -> None:

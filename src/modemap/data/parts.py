@@ -3,17 +3,17 @@
 import glob
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
+from typing import Protocol
 
 import pyarrow as pa
 from pyarrow import feather
 
-from modemap.data.streams import Tables
 from modemap.errors import ModemapError
-from modemap.files import sha256_file, staged_file
+from modemap.files import staged_file
 
 __all__ = ["Parts", "keeping_parts"]
 
@@ -22,13 +22,20 @@ SUFFIX = ".resume"
 Work = Callable[[pa.Table, int], pa.Table]
 
 
+class Pieces(Protocol):
+    """Tables that can be read again, from any number on."""
+
+    def batches(self, first: int = 0) -> Iterator[pa.Table]:
+        """Yield the tables from number ``first`` on."""
+
+
 class Parts:
     """Tables of an output so far, numbered, each written whole or not at all."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def tables(self, source: Tables, work: Work) -> Iterator[pa.Table]:
+    def tables(self, source: Pieces, work: Work) -> Iterator[pa.Table]:
         """Yield ``work(table, first_row)`` of each table of ``source``: kept ones from the disk."""
         number = first_row = 0
         while (path := self._path(number)).exists():
@@ -47,18 +54,15 @@ class Parts:
 
 
 @contextmanager
-def keeping_parts(output: Path, source: Path, model: Path) -> Iterator[Parts]:
-    """Yield the parts of ``output`` that a run on the same source and model left, if any.
+def keeping_parts(output: Path, identity: Sequence[object]) -> Iterator[Parts]:
+    """Yield the parts of ``output`` that a run of the same ``identity`` left, if any.
 
     They are removed when the block succeeds or fails, and stay when the process is killed or
-    interrupted. A source that was written anew, another model or another version begin anew.
+    interrupted. Another identity, which says what they were made from, begins anew, and so does
+    another version of this package.
     """
-    found = source.stat()
-    identity = (
-        str(source.resolve()), found.st_size, found.st_mtime_ns,
-        sha256_file(model), version("modemap"),
-    )  # fmt: skip
-    name = hashlib.sha256(repr(identity).encode()).hexdigest()[:16]
+    text = repr([*identity, version("modemap")])
+    name = hashlib.sha256(text.encode()).hexdigest()[:16]
     folder = output.parent / f".{output.name}.{name}{SUFFIX}"
     for other in output.parent.glob(f".{glob.escape(output.name)}.*{SUFFIX}"):
         if other != folder:

@@ -13,7 +13,7 @@ from modemap.data.ingested import Ingested
 from modemap.data.tables import read_tables
 from modemap.errors import DataError
 
-__all__ = ["source_pieces", "source_root"]
+__all__ = ["source_files", "source_pieces", "source_root"]
 
 
 def source_pieces(
@@ -32,6 +32,11 @@ def source_pieces(
         If there is no such file, a file cannot be read, or files differ in their columns.
     """
     return packaged_months(months) if source == FLIGHTS else _file_pieces(source, known)
+
+
+def source_files(source: str) -> list[Path]:
+    """Return the files of ``source`` in their order; the packaged flights are none."""
+    return [] if source == FLIGHTS else [path for _, path in _files(source)]
 
 
 def _file_pieces(source: str, known: Ingested | None) -> Iterator[tuple[str, Any]]:

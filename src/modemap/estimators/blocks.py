@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Blocks", "block_rows", "reblocked"]
+__all__ = ["Blocks", "EvenSample", "block_rows", "reblocked"]
 
 GRAIN = 1 << 15  # a block is a whole number of these, and so of the chunks that passes are cut into
 MAX_ROWS = 1 << 18
@@ -76,3 +76,38 @@ class Blocks:
     def first(self, n_rows: int) -> NDArray[np.float64]:
         """Return the first rows, at most ``n_rows`` of them."""
         return next(self.read())[:n_rows].copy()
+
+
+class EvenSample:
+    """Every so many of the rows that come in parts: at most ``limit``, at least half of it.
+
+    The step between them is the least power of two that keeps to the limit, so the same rows are
+    kept however they were cut into parts.
+
+    Examples
+    --------
+    >>> sample = EvenSample(4)
+    >>> for part in np.arange(3), np.arange(3, 10):
+    ...     sample.add(part)
+    >>> sample.values().tolist()
+    [0, 4, 8]
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit, self._step, self._n_rows = limit, 1, 0
+        self._kept: list[NDArray[Any]] = []
+
+    def add(self, part: NDArray[Any]) -> None:
+        """Take in the next rows, (n_samples, ...)."""
+        first, factor = self._n_rows, 1
+        self._n_rows += len(part)
+        while -(-self._n_rows // (self._step * factor)) > self._limit:
+            factor *= 2
+        if factor > 1 and self._kept:
+            self._kept = [self.values()[::factor]]
+        self._step *= factor
+        self._kept.append(part[-first % self._step :: self._step].copy())
+
+    def values(self) -> NDArray[Any]:
+        """Return the rows that were kept, in their order."""
+        return np.concatenate(self._kept)

@@ -1,12 +1,13 @@
 """What a mixture is fitted to, whatever form the rows come in, and where the fit starts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.random import RandomState
 from numpy.typing import NDArray
 
+from modemap.estimators.blocks import block_rows, reblocked
 from modemap.estimators.points import Points
 from modemap.estimators.posterior import Statistics
 from modemap.estimators.rows import Rows
@@ -88,11 +89,26 @@ def evidence_of_array(X: NDArray[Any], weights: FloatArray | None, n_threads: in
     return Evidence(sample, lambda: Rows(lambda: [X], weights, center=sample.center))
 
 
-def evidence_of_batches(parts: Callable[[], Any], n_features: int, n_threads: int) -> Evidence:
-    """Return the evidence of parts, each (n_rows, n_features): one column becomes its sketch."""
+def evidence_of_batches(
+    parts: Callable[[], Iterator[NDArray[Any]]], n_features: int, n_threads: int
+) -> Evidence:
+    """Return the evidence of parts, each (n_rows, n_features), as that of an array of their rows.
+
+    Many features are cut at the same rows as an array's; one column becomes its sketch.
+    """
+    size = block_rows(n_features)
     if n_features > 1:
-        return Evidence(Rows(parts, None, n_threads))
+        return Evidence(Rows(lambda: reblocked(parts(), size), None, n_threads))
     sketch = ColumnSketch()
     for part in parts():
         sketch.update(part[:, 0], n_threads=n_threads)
-    return evidence_of_sketch(sketch)
+
+    def seen() -> Iterator[NDArray[Any]]:
+        return (part[~np.isnan(part[:, 0])] for part in parts())
+
+    if 0 < sketch.n <= SMALL_COLUMN:
+        return evidence_of_array(np.concatenate(list(seen())), None, n_threads)
+    sample = evidence_of_sketch(sketch).sample
+    return Evidence(
+        sample, lambda: Rows(lambda: reblocked(seen(), size), None, center=sample.center)
+    )

@@ -37,6 +37,7 @@ from modemap.estimators.posterior import (
     Posterior,
     Prior,
     Statistics,
+    component_peaks,
     expected_weights,
     plug_in,
     precisions,
@@ -264,6 +265,18 @@ class BayesianGaussianMixture(DensityMixin, BaseEstimator):
         density = plug_in(self._posterior(self.mean_prior_), self._prior(), self.weights_)
         return self._by_block(X, lambda scores: logsumexp(scores, axis=1), density)
 
+    @property
+    def scoring_weights_(self) -> FloatArray:
+        """Weights of the Gaussians of ``means_`` and ``covariances_`` in :meth:`score_samples`.
+
+        They add up to a little less than 1, as the expected log density does.
+        """
+        check_is_fitted(self)
+        posterior, prior = self._posterior(self.mean_prior_), self._prior()
+        of_estimate = plug_in(posterior, prior, np.ones(len(self.weights_)))
+        weights: FloatArray = np.exp(component_peaks(posterior, prior) - of_estimate)
+        return weights
+
     def predict(self, X: ArrayLike) -> IntArray:
         """Return each row's most probable component."""
         return self._by_block(X, lambda scores: scores.argmax(axis=1))
@@ -409,18 +422,23 @@ class BayesianGaussianMixture(DensityMixin, BaseEstimator):
                 for part in X.batches():
                     yield self._checked(part, reset=False)
 
-            return evidence_of_batches(parts, self.n_features_in_, n_threads)
+            evidence = evidence_of_batches(parts, self.n_features_in_, n_threads)
+            n_samples = getattr(evidence.sample, "n_samples", evidence.sample.total)
+            self._check_samples(int(n_samples))
+            return evidence
         checked = self._checked(X, reset=True)
         weights = None
         if sample_weight is not None:
             weights = check_sample_weight(sample_weight, len(checked))
-        n_samples = len(checked) if weights is None else int((weights > 0).sum())
+        self._check_samples(len(checked) if weights is None else int((weights > 0).sum()))
+        return evidence_of_array(checked, weights, n_threads)
+
+    def _check_samples(self, n_samples: int) -> None:
         if self.n_components != "auto" and n_samples < int(self.n_components):
             raise ValueError(
                 f"Expected n_samples >= n_components but got n_components = {self.n_components}, "
                 f"n_samples = {n_samples}"
             )
-        return evidence_of_array(checked, weights, n_threads)
 
     def _fit(self, evidence: Evidence) -> None:
         """Fit the best of the starts and store it."""

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from modemap.estimators.batches import Batches
 from modemap.estimators.blas import one_blas_thread
+from modemap.estimators.blocks import EvenSample
 from modemap.estimators.checks import (
     LARGEST,
     check_choice,
@@ -390,16 +391,18 @@ class ModeNormalizer(TransformerMixin, BaseEstimator):
     def _survey(self, X: Any, n_threads: int) -> tuple[list[ColumnSketch], list[NDArray[Any]]]:
         """Return the sketch of each column, and some of its values."""
         sketches: list[ColumnSketch] = []
-        samples: list[NDArray[Any]] = []
+        samples: list[EvenSample] = []
         for number, part in enumerate(X.batches() if isinstance(X, Batches) else [X]):
             arrays = self._columns(part, reset=number == 0).arrays
             if not sketches:
                 sketches += [ColumnSketch() for _ in arrays]
-                samples += [array[:: -(-len(array) // SAMPLE) or 1] for array in arrays]
+                samples += [EvenSample(SAMPLE) for _ in arrays]
             _count(sketches, arrays, n_threads)
+            for sample, array in zip(samples, arrays, strict=True):
+                sample.add(array)
         if not sketches:
             raise ValueError("X must have at least one row, got none")
-        return sketches, samples
+        return sketches, [sample.values() for sample in samples]
 
     def _prepare(self) -> None:
         """Make ready to encode, and take the digest of all that decides an encoding."""

@@ -15,18 +15,18 @@ from modemap.estimators.checks import LARGEST, check_choice, check_magnitude
 from modemap.estimators.saving import model_from, params_of, require, require_arrays
 from modemap.estimators.state import load_state, reading, save_state
 from modemap.kernels import FloatArray
-from modemap.sketch import ColumnSketch
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import ArrayLike, NDArray
 
+    from modemap.sketch import ColumnSketch
+
 __all__ = ["POLICIES", "Preparation"]
 
 KIND = "preparation"
 POLICIES = ("drop", "median", "error")
-HALF = 0.5
 NORMAL_IQR = 1.349  # interquartile range of the standard normal distribution
 
 
@@ -97,35 +97,48 @@ class Preparation(BaseEstimator):
         kept = X[self._is_kept(X)]
         self._check_observed(kept)
         check_magnitude(kept)
+        low, center, high = np.nanpercentile(kept, (25, 50, 75), axis=0)
+        spread = np.nanstd(kept, axis=0)
         is_constant = np.nanmin(kept, axis=0) == np.nanmax(kept, axis=0)
-        quartiles = np.nanpercentile(kept, (25, 50, 75), axis=0)
-        self._learn(quartiles, np.nanstd(kept, axis=0), is_constant, kept.mean(axis=0))
+        self.center_: FloatArray = center
+        self._set_scale(low, high, spread, is_constant)
+        self._set_map_only(kept.mean(axis=0) if self.map_only else center)
+        self.fill_: FloatArray = self.center_.copy()
+        self.n_features_in_ = X.shape[1]
         return self
 
     def fit_sketches(self, sketches: Sequence[ColumnSketch]) -> Self:
-        """Learn the same from sketches of the training rows, one for each column, in order.
+        """Learn from the sketches of the columns of kept rows, as from the rows.
 
-        Only rows that are :meth:`kept` may have been counted. While a sketch is exact, quartiles
-        are those of the rows to the last bit; beyond, they are means of the bins they fall into.
+        Medians and scales are those of :meth:`fit`, exactly where the sketches are exact, and else
+        off by less than a bin is wide.
 
         Raises
         ------
         ValueError
-            If there is another number of sketches than of columns.
+            If ``columns``, ``missing`` and the sketches do not match each other, or a sketch has
+            missing values where none may be.
         DataError
-            As :meth:`fit` does.
+            If a sketch has no values.
         """
         self._check_arguments()
         if len(sketches) != len(self.columns):
             raise ValueError(f"sketches must be {len(self.columns)}, got {len(sketches)}")
         for column, sketch in zip(self.columns, sketches, strict=True):
-            self._refuse_empty(column, sketch.n, sketch.n + sketch.n_missing)
-            if self.missing[column] == "error" and sketch.n_missing:
-                raise _missing_here(column, "error", f"{sketch.n_missing} missing")
-        found = [_statistics(sketch) for sketch in sketches]
+            if not sketch.n:
+                raise _nothing_to_learn(column, sketch.n_missing)
+            if sketch.n_missing and self.missing[column] != "median":
+                rule = f"sketches must have no missing values where {self.missing[column]} is asked"
+                raise ValueError(f"{rule}, got {sketch.n_missing} of {column}")
+        low, self.center_, high = np.array(
+            [sketch.percentiles((25, 50, 75)) for sketch in sketches]
+        ).T.copy()
+        means, spread = np.array([_mean_and_spread(sketch) for sketch in sketches]).T
         is_constant = np.array([sketch.min == sketch.max for sketch in sketches])
-        quartiles, spread, mean = (np.array(each) for each in zip(*found, strict=True))
-        self._learn(quartiles.T, spread, is_constant, mean)
+        self._set_scale(low, high, spread, is_constant)
+        self._set_map_only(means)
+        self.fill_ = self.center_.copy()
+        self.n_features_in_ = len(sketches)
         return self
 
     @property
@@ -209,22 +222,13 @@ class Preparation(BaseEstimator):
             rule = f"map_only must name some of {columns} and leave a column of numbers"
             raise ValueError(f"{rule}, got {sorted(left_out)}")
 
-    def _learn(
-        self,
-        quartiles: FloatArray,
-        spread: FloatArray,
-        is_constant: NDArray[np.bool_],
-        mean: FloatArray,
+    def _set_scale(
+        self, low: FloatArray, high: FloatArray, spread: FloatArray, is_constant: NDArray[np.bool_]
     ) -> None:
-        low, center, high = quartiles
         scale = np.where(high > low, (high - low) / NORMAL_IQR, spread)
-        self.center_: FloatArray = np.array(center)
         self.scale_: FloatArray = np.where(is_constant | (scale < 1 / LARGEST), 1.0, scale)
-        self._fit_map_only(mean)
-        self.fill_: FloatArray = self.center_.copy()
-        self.n_features_in_ = len(self.columns)
 
-    def _fit_map_only(self, mean: FloatArray) -> None:
+    def _set_map_only(self, means: FloatArray) -> None:
         left_out = self.map_only or {}
         indicators: dict[str, list[int]] = {}
         for j, name in enumerate(self.columns):
@@ -234,7 +238,7 @@ class Preparation(BaseEstimator):
                 if category is not None:
                     indicators.setdefault(category, []).append(j)
         for places in indicators.values():
-            shares = mean[places]
+            shares = means[places]
             scales = np.sqrt(shares * np.sum(1 - shares))
             self.center_[places] = shares
             self.scale_[places] = np.where(scales > 0, scales, 1.0)
@@ -269,44 +273,30 @@ class Preparation(BaseEstimator):
             is_missing = np.isnan(values)
             policy = self.missing[column]
             if policy in policies and is_missing.any():
-                first = f"{is_missing.sum()} missing, the first in row {is_missing.argmax()}"
-                raise _missing_here(column, policy, first)
+                raise DataError(
+                    f"column {column}",
+                    f"values must not be missing here (policy {policy})",
+                    found=f"{is_missing.sum()} missing, the first in row {is_missing.argmax()}",
+                    hint="leave these rows out, fill them, or choose another policy",
+                )
 
     def _check_observed(self, kept: FloatArray) -> None:
         self._refuse_missing(kept, ("error",))
         for column, values in zip(self.columns, kept.T, strict=True):
-            self._refuse_empty(column, int(np.sum(~np.isnan(values))), len(kept))
-
-    def _refuse_empty(self, column: str, n_values: int, n_rows: int) -> None:
-        if not n_values:
-            raise DataError(
-                f"column {column}",
-                "needs at least one value to learn from",
-                found=f"none in {n_rows} rows",
-                hint="leave the column out, or look at how rows are dropped",
-            )
+            if np.isnan(values).all():
+                raise _nothing_to_learn(column, len(kept))
 
 
-def _missing_here(column: str, policy: str, found: str) -> DataError:
+def _nothing_to_learn(column: str, n_rows: int) -> DataError:
     return DataError(
         f"column {column}",
-        f"values must not be missing here (policy {policy})",
-        found=found,
-        hint="leave these rows out, fill them, or choose another policy",
+        "needs at least one value to learn from",
+        found=f"none in {n_rows} rows",
+        hint="leave the column out, or look at how rows are dropped",
     )
 
 
-def _statistics(sketch: ColumnSketch) -> tuple[FloatArray, float, float]:
-    """Return the quartiles as NumPy's percentiles interpolate them, the deviation and the mean."""
+def _mean_and_spread(sketch: ColumnSketch) -> tuple[float, float]:
     values, counts = sketch.values_and_counts()
-    steps = np.cumsum(counts)
-    places = np.array([0.25, 0.5, 0.75]) * (steps[-1] - 1)
-    below = np.floor(places)
-    part = places - below
-    above = np.minimum(below + 1, steps[-1] - 1)
-    low, high = (values[np.searchsorted(steps, each, side="right")] for each in (below, above))
-    width = high - low
-    quartiles = np.where(part < HALF, low + width * part, high - width * (1 - part))
-    mean = float(np.sum(values * counts) / steps[-1])
-    spread = float(np.sqrt(np.sum(counts * (values - mean) ** 2) / steps[-1]))
-    return quartiles, spread, mean
+    mean = np.dot(values, counts) / sketch.n
+    return float(mean), float(np.sqrt(np.dot(np.square(values - mean), counts) / sketch.n))

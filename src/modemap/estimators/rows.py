@@ -126,17 +126,19 @@ class Rows:
         results = self._mapped(work, self._chunks())
         return _summed(results, posterior.means, prior.covariance_type)
 
-    def gathered(self, shares: Callable[[int, int], NDArray[Any]], n_components: int) -> Statistics:
-        """Return the statistics of responsibilities or labels: ``shares(start, stop)`` of rows.
+    def gathered(
+        self, shares: Callable[[int, int, FloatArray], NDArray[Any]], n_components: int
+    ) -> Statistics:
+        """Return the statistics of responsibilities or labels, ``shares(start, stop, rows)``.
 
-        What is missing stands at the mean of its column.
+        The rows are relative to the center; what is missing stands at the mean of its column.
         """
         d, start = self.n_features, 0
         counts, sums = np.zeros(n_components), np.zeros((n_components, d))
         scatters = np.zeros((n_components, d, d))
         for X, weights in self._pieces():
             rows = np.nan_to_num(np.asarray(X, np.float64) - self.center)
-            resp = shares(start, start + len(rows))
+            resp = shares(start, start + len(rows), rows)
             if resp.ndim == 1:
                 found = _labelled(rows, resp, weights, n_components)
                 counts, sums, scatters = counts + found[0], sums + found[1], scatters + found[2]
@@ -167,11 +169,6 @@ class Rows:
         if self._weights is None:
             return np.concatenate(rows), None, step
         return np.concatenate(rows), np.concatenate([w for w in weights if w is not None]), step
-
-    def pieces(self) -> Iterator[NDArray[Any]]:
-        """Yield the rows in pieces of a chunk's size at most."""
-        for X, _ in self._pieces():
-            yield X
 
     def _pieces(self) -> Iterator[tuple[NDArray[Any], FloatArray | None]]:
         start = 0

@@ -1,10 +1,12 @@
 """Samples as training reads them: checked parts, again and again in the same order.
 
-An array is one part. A sparse matrix is cut into blocks of rows that are made dense one at a time,
-and data larger than memory comes as :class:`Batches`.
+Arrays, and data larger than memory that come as :class:`Batches`, are cut at the same rows, so the
+same samples give the same sums to the last bit. A sparse matrix is cut into blocks of rows that are
+made dense one at a time.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +16,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from modemap.estimators.batches import Batches
+from modemap.estimators.blocks import block_rows, reblocked
 from modemap.estimators.checks import check_magnitude, check_sample_weight
 from modemap.kernels import FloatArray, has_missing
 
@@ -43,10 +46,18 @@ class Samples:
         Their weights, ones if None.
     reset : bool
         Whether the features are new to the model.
+    is_whole : bool
+        Whether an array is one part, however long: for what draws from all samples at once.
     """
 
     def __init__(
-        self, model: BaseEstimator, X: Any, sample_weight: ArrayLike | None, *, reset: bool
+        self,
+        model: BaseEstimator,
+        X: Any,
+        sample_weight: ArrayLike | None,
+        *,
+        reset: bool,
+        is_whole: bool = False,
     ) -> None:
         self._model, self._sample_weight = model, sample_weight
         self._batches = X if isinstance(X, Batches) else None
@@ -62,7 +73,8 @@ class Samples:
         if issparse(checked):
             self._matrix = checked
         else:
-            self._parts = [_part(checked, self._weights)]
+            n_rows = len(checked) if is_whole else block_rows(checked.shape[1])
+            self._parts = list(_cut([checked], self._weights, n_rows))
 
     def __len__(self) -> int:
         """Return the number of parts that are at hand, 0 where they are read or cut each time."""
@@ -76,28 +88,32 @@ class Samples:
             step = max(1, BLOCK_BYTES // (8 * self._matrix.shape[1]))
             for start in range(0, self._matrix.shape[0], step):
                 rows = slice(start, start + step)
-                yield _part(self._matrix[rows].toarray(), self._weights[rows])  # type: ignore[index]
+                block = self._matrix[rows].toarray()
+                yield from _cut([block], self._weights[rows], step)  # type: ignore[index]
         else:
             yield from self._parts
 
     def _read(self) -> Iterator[Part]:
+        """Yield the samples of the batches, cut as those of an array are."""
+        batches = self._checked_batches()
+        first = next(batches, None)
+        if first is None:
+            raise ValueError("X must have a batch with a row, got none")
+        yield from _cut(chain([first], batches), self._weights, block_rows(first.shape[1]))
+
+    def _checked_batches(self) -> Iterator[FloatArray]:
         assert self._batches is not None  # noqa: S101  (for the type checker)
-        start = 0
+        start, n_weights = 0, None if self._weights is None else len(self._weights)
         for batch in self._batches.batches():
             X = _checked(self._model, batch, reset=self._is_new)
             self._is_new = False
-            stop = start + X.shape[0]
-            weights = np.ones(X.shape[0]) if self._weights is None else self._weights[start:stop]
-            if len(weights) != X.shape[0]:
-                raise ValueError(f"sample_weight must have a weight for each row, got {start} only")
-            yield _part(X.toarray() if issparse(X) else X, weights)
-            start = stop
-        if not start:
-            raise ValueError("X must have a batch with a row, got none")
-        if self._weights is not None and start != len(self._weights):
-            raise ValueError(
-                f"sample_weight must have shape ({start},), got ({len(self._weights)},)"
-            )
+            start += X.shape[0]
+            if n_weights is not None and start > n_weights:
+                rule = "sample_weight must have a weight for each row"
+                raise ValueError(f"{rule}, got {n_weights} only")
+            yield X.toarray() if issparse(X) else X
+        if n_weights is not None and start and start != n_weights:
+            raise ValueError(f"sample_weight must have shape ({start},), got ({n_weights},)")
 
     def total_weight(self) -> float:
         """Return the sum of the weights."""
@@ -132,19 +148,32 @@ def _checked(model: BaseEstimator, X: Any, *, reset: bool) -> Any:
     return checked
 
 
-def _part(X: FloatArray, weights: FloatArray) -> Part:
-    if (weights == 0).any():
-        X, weights = X[weights > 0], weights[weights > 0]
-    return Part(X, weights, _check_rows(X))
+def _cut(arrays: Iterable[FloatArray], weights: FloatArray | None, n_rows: int) -> Iterator[Part]:
+    """Yield the samples of ``arrays``, without those of weight 0, in parts of ``n_rows``."""
+    kept = None if weights is None else weights[weights > 0]
+    start = 0
+    for X in reblocked(_counted(arrays, weights), n_rows):
+        stop = start + len(X)
+        part_weights = np.ones(len(X)) if kept is None else kept[start:stop]
+        yield Part(X, part_weights, _check_rows(X, start))
+        start = stop
 
 
-def _check_rows(X: FloatArray) -> bool:
+def _counted(arrays: Iterable[FloatArray], weights: FloatArray | None) -> Iterator[FloatArray]:
+    """Yield the samples that have a weight above 0."""
+    start, is_all = 0, weights is None or bool((weights > 0).all())
+    for X in arrays:
+        yield X if is_all else X[weights[start : start + len(X)] > 0]  # type: ignore[index]
+        start += len(X)
+
+
+def _check_rows(X: FloatArray, first_row: int = 0) -> bool:
     """Refuse rows without a value; return whether any value is missing."""
     if not has_missing(X):
         return False
     is_empty = np.isnan(X).all(axis=1)
     if is_empty.any():
-        row = int(np.flatnonzero(is_empty)[0])
+        row = first_row + int(np.flatnonzero(is_empty)[0])
         raise ValueError(f"X must have a value in each row, got NaN alone in row {row}")
     return True
 

@@ -19,7 +19,7 @@ __all__ = ["INIT_PARAMS", "start_of_points", "start_of_rows"]
 INIT_PARAMS = ("kmeans", "k-means++", "random", "random_from_data")
 MAX_CLUSTERED = 1 << 18  # rows that k-means sees
 
-Shares = Callable[[int, int], NDArray[Any]]
+Shares = Callable[[int, int, FloatArray], NDArray[Any]]  # of the rows from start to stop
 
 
 def start_of_rows(
@@ -100,26 +100,19 @@ def _shares(rows: Rows, n_components: int, init_params: Any, random_state: Rando
 def _clustered(rows: Rows, n_components: int, random_state: RandomState) -> Shares:
     one = np.eye(n_components)
     if n_components == 1:
-        return lambda start, stop: np.ones((stop - start, 1))
+        return lambda start, stop, _: np.ones((stop - start, 1))
     X, weights, step = rows.thinned(MAX_CLUSTERED)
     k_means = KMeans(n_clusters=n_components, n_init=1, random_state=random_state)
     k_means.fit(X, sample_weight=weights)
     if step == 1:
-        return lambda start, stop: np.asarray(one[k_means.labels_[start:stop]])
+        return lambda start, stop, _: np.asarray(one[k_means.labels_[start:stop]])
     centers = k_means.cluster_centers_ - rows.center
     halves = 0.5 * np.square(centers).sum(axis=1)
-    pieces = rows.pieces()
-
-    def shares(start: int, stop: int) -> FloatArray:
-        del start, stop  # rows come in the order of the pieces
-        piece = np.nan_to_num(np.asarray(next(pieces), np.float64) - rows.center)
-        return np.asarray(one[(halves - piece @ centers.T).argmin(axis=1)])
-
-    return shares
+    return lambda _start, _stop, part: np.asarray(one[(halves - part @ centers.T).argmin(axis=1)])
 
 
 def _random(n_components: int, random_state: RandomState) -> Shares:
-    def shares(start: int, stop: int) -> FloatArray:
+    def shares(start: int, stop: int, _: FloatArray) -> FloatArray:
         resp = random_state.uniform(size=(stop - start, n_components))
         return np.asarray(resp / resp.sum(axis=1, keepdims=True))
 
@@ -127,7 +120,7 @@ def _random(n_components: int, random_state: RandomState) -> Shares:
 
 
 def _one_hot_rows(places: NDArray[Any], n_components: int) -> Shares:
-    def shares(start: int, stop: int) -> FloatArray:
+    def shares(start: int, stop: int, _: FloatArray) -> FloatArray:
         resp = np.zeros((stop - start, n_components))
         inside = np.flatnonzero((places >= start) & (places < stop))
         resp[places[inside] - start, inside] = 1.0
@@ -140,11 +133,11 @@ def _given(given: NDArray[Any], n_samples: int, n_components: int) -> Shares:
     if given.shape == (n_samples, n_components):
         if not (given >= 0).all() or not np.allclose(given.sum(axis=1), 1.0):
             raise ValueError("init_params must hold responsibilities that sum to 1, got others")
-        return lambda start, stop: given[start:stop].astype(np.float64)
+        return lambda start, stop, _: given[start:stop].astype(np.float64)
     is_labels = given.shape == (n_samples,) and given.dtype.kind in "iu"
     if not is_labels or not ((given >= 0) & (given < n_components)).all():
         raise ValueError(
             f"init_params must be labels below {n_components} of shape ({n_samples},), or "
             f"responsibilities of shape ({n_samples}, {n_components}), got shape {given.shape}"
         )
-    return lambda start, stop: given[start:stop]
+    return lambda start, stop, _: given[start:stop]

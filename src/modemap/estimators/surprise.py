@@ -16,13 +16,13 @@ LOG_ROOT_2_PI = 0.5 * float(np.log(2 * np.pi))
 class Gaussians(Protocol):
     """A fitted mixture of Gaussian components with full covariances."""
 
-    weights_: FloatArray  # (n_components,)
+    scoring_weights_: FloatArray  # (n_components,)
     means_: FloatArray  # (n_components, n_features)
     covariances_: FloatArray  # (n_components, n_features, n_features)
 
 
 def column_surprise(mixture: Gaussians, X: FloatArray) -> FloatArray:
-    """Share of each column in minus the log-density of each row; a row's shares add up to it.
+    """Share of each column in minus the log-likelihood of each row; a row's shares add up to it.
 
     Learning a row column by column, each value is as surprising as the values before it leave it
     unlikely. What a column adds depends on the order, so it is averaged over orders, half of them
@@ -32,7 +32,8 @@ def column_surprise(mixture: Gaussians, X: FloatArray) -> FloatArray:
     Parameters
     ----------
     mixture : Gaussians
-        The density: its weights, means and covariances as they are.
+        Its weights, means and covariances, as :meth:`BayesianGaussianMixture.score_samples` has
+        them.
     X : ndarray of shape (n_samples, n_features)
         Finite rows, scaled as the mixture's were.
 
@@ -61,7 +62,7 @@ def _surprise_in_order(mixture: Gaussians, X: FloatArray, order: IntArray) -> Fl
     whitened = np.linalg.solve(roots, offsets.transpose(1, 2, 0))  # lower triangles: in order
     scales = np.log(np.diagonal(roots, axis1=1, axis2=2))[:, :, np.newaxis]
     steps = -0.5 * np.square(whitened) - scales - LOG_ROOT_2_PI
-    weights = mixture.weights_[:, np.newaxis, np.newaxis]
+    weights = mixture.scoring_weights_[:, np.newaxis, np.newaxis]
     known = logsumexp(np.cumsum(steps, axis=1), axis=0, b=weights)  # of the columns so far
     shares: FloatArray = -np.diff(known, axis=0, prepend=0.0).T
     return shares

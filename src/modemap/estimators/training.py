@@ -110,14 +110,40 @@ class Trainer:
     ) -> UnitSums:
         """Return the sums of all samples by nearest unit."""
         found = None
-        for X, weights, is_missing in samples:
-            more = sums_by_unit(
-                X, weights, codebook, self.n_threads, self.metric,
-                is_missing=is_missing, counts_alone=counts_alone,
-            )  # fmt: skip
+        for part in samples:
+            more = self._sums(part, codebook, counts_alone=counts_alone)
             found = more if found is None else self.together(found, more)
         assert found is not None  # noqa: S101  (samples have a part)
         return found
+
+    def surveyed(self, samples: Iterable[Part], codebook: FloatArray) -> tuple[UnitSums, float]:
+        """Return the sums of all samples and the topographic error, in one pass over them.
+
+        The error is the share of samples whose two nearest units are no neighbours. Of many samples
+        it looks at an even selection, every 64th or so.
+        """
+        found, apart, total = None, 0.0, 0.0
+        for part in samples:
+            more = self._sums(part, codebook)
+            found = more if found is None else self.together(found, more)
+            if len(codebook) > 1:
+                step = _step(len(part.X))
+                watched = np.ascontiguousarray(part.X[::step])
+                weights = part.weights[::step]
+                pair = two_nearest_units(
+                    watched, codebook, self.n_threads, self.metric, is_exact=False
+                )
+                apart += float(weights @ ~self.grid.are_neighbors(*pair, 8))
+                total += float(weights.sum())
+        assert found is not None  # noqa: S101  (samples have a part)
+        return found, apart / total if total else 0.0
+
+    def _sums(self, part: Part, codebook: FloatArray, *, counts_alone: bool = False) -> UnitSums:
+        X, weights, is_missing = part
+        return sums_by_unit(
+            X, weights, codebook, self.n_threads, self.metric,
+            is_missing=is_missing, counts_alone=counts_alone,
+        )  # fmt: skip
 
     def together(self, one: UnitSums, other: UnitSums) -> UnitSums:
         """Return both sums together, also where only one has weights for each feature."""
@@ -129,22 +155,6 @@ class Trainer:
         neighborhood = Neighborhood(self.grid, self.neighborhood, radius)
         return updated(codebook, found, neighborhood, self.n_threads)
 
-    def topographic_error(self, samples: Iterable[Part], codebook: FloatArray) -> float:
-        """Return the share of samples whose two nearest units are no neighbours.
-
-        Of many samples it looks at an even selection, every 64th or so.
-        """
-        if len(codebook) == 1:
-            return 0.0
-        apart, total = 0.0, 0.0
-        for X, weights, _ in samples:
-            step = _step(len(X))
-            watched, watched_weights = np.ascontiguousarray(X[::step]), weights[::step]
-            pair = two_nearest_units(watched, codebook, self.n_threads, self.metric, is_exact=False)
-            apart += float(watched_weights @ ~self.grid.are_neighbors(*pair, 8))
-            total += float(watched_weights.sum())
-        return float(apart / total)
-
     def batch(
         self, samples: Iterable[Part], codebook: FloatArray, early: Early | None, history: History
     ) -> tuple[FloatArray, FloatArray]:
@@ -154,9 +164,8 @@ class Trainer:
             started = time.perf_counter()
             radius = self.schedule.radius_at(epoch)
             codebook = self.moved(codebook, found, radius)
-            found = self.accumulate(samples, codebook)
+            found, apart = self.surveyed(samples, codebook)
             error = found.distance / float(found.counts.sum())
-            apart = self.topographic_error(samples, codebook)
             history.note(error, apart, radius, time.perf_counter() - started)
             if self.verbose:
                 history.tell(self.schedule.n_epochs)

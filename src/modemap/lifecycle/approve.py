@@ -20,7 +20,14 @@ from modemap.params import ApprovalParams, load_params
 from modemap.tracking.registry import Registry, Version
 from modemap.tracking.store import open_store
 
-__all__ = ["REQUESTED_BY", "Approval", "approve", "require_approval"]
+__all__ = [
+    "REQUESTED_BY",
+    "Approval",
+    "approve",
+    "awaits_approval",
+    "has_approval",
+    "require_approval",
+]
 
 NAMESPACE = "modemap-approval"  # a signature made for anything else does not count
 APPROVAL, REQUESTED_BY = "modemap.approval", "modemap.requested_by"
@@ -71,6 +78,49 @@ def approve(root: Path, number: int, *, key: Path, why: str) -> Approval:
     approval = _checked(root, version, verdict, record, params.approval)
     registry.set_tag(version, APPROVAL, record)
     return approval
+
+
+def awaits_approval(root: Path, number: int) -> Version | None:
+    """Return version ``number`` if only an approval of its present verdict is missing.
+
+    One that was given and does not hold is not missing: promoting says why it does not.
+    """
+    version = _to_be_approved(root, number)
+    return None if version is None or _is_given(version) else version
+
+
+def has_approval(root: Path, number: int) -> bool:
+    """Tell whether somebody has approved the present verdict on version ``number``.
+
+    It is then the verdict to promote by: judging again would make another one, with other
+    measurements, of which nobody has heard.
+    """
+    version = _to_be_approved(root, number)
+    return version is not None and _is_given(version)
+
+
+def _to_be_approved(root: Path, number: int) -> Version | None:
+    """Return the version if params ask for an approval and it has passed against the champion."""
+    params = load_params(root / "params.yaml")
+    if not params.approval.required:
+        return None
+    registry = Registry(open_store(root, params.project))
+    version, head = registry.get(number), History(registry).head()
+    verdict = version.verdict
+    has_passed = (
+        verdict is not None and verdict["passed"] is True and verdict["head"] == head.number
+    )
+    return version if has_passed and head.champion != version.number else None
+
+
+def _is_given(version: Version) -> bool:
+    """Tell whether an approval of its verdict lies on ``version``, be it valid or not."""
+    try:
+        statement = json.loads(json.loads(version.tags[APPROVAL])["statement"])
+    except (ValueError, LookupError, TypeError):
+        return False
+    bound = _bound_to(version, version.verdict or {})
+    return isinstance(statement, dict) and bound.items() <= statement.items()
 
 
 def require_approval(

@@ -27,7 +27,7 @@ def collect_evidence(
     candidate: Candidate,
     champion: Promoted | None,
     *,
-    rows: Path,
+    prepared: Path,
     withdrawn: Mapping[str, str],
     accept_change: str | None,
     params: GateParams,
@@ -35,8 +35,8 @@ def collect_evidence(
 ) -> Evidence:
     """Return the evidence about ``candidate``.
 
-    On ``rows`` it is measured beside the champion; ``withdrawn`` says of digests that were rolled
-    back from why; ``folder`` is for copies. What cannot be read is
+    On the test rows in ``prepared`` it is measured beside the champion; ``withdrawn`` says of
+    digests that were rolled back from why; ``folder`` is for copies. What cannot be read is
     None or told in words: it is for the rules to refuse.
     """
     papers = _read_papers(candidate, folder / "papers")
@@ -45,8 +45,8 @@ def collect_evidence(
     theirs = _copy(champion, folder / "champion") if champion else None
     with ThreadPoolExecutor(1) as beside:  # another process loads while this one measures
         trying = beside.submit(_try, candidate, ours, champion, theirs)
-        comparison = _compare(candidate, ours, champion, theirs, rows)
-        groups = _measure_groups(rows, params.sensitive_columns, ours)
+        comparison = _compare(candidate, ours, champion, theirs, prepared)
+        groups = _measure_groups(prepared, params.sensitive_columns, ours)
         failure, trial = trying.result()
     return Evidence(
         digest=candidate.digest,
@@ -112,7 +112,7 @@ def _compare(
     ours: Path | str,
     champion: Promoted | None,
     theirs: Path | str | None,
-    rows: Path,
+    prepared: Path,
 ) -> Comparison | str | None:
     """Measure candidate and champion on the test rows; return in words why that failed."""
     if champion is None or theirs is None:
@@ -125,18 +125,20 @@ def _compare(
             load_release(Path(ours), candidate.digest),
             load_release(Path(theirs), champion.digest),
         )
-        return compare(champion.number, *releases, rows)
+        return compare(champion.number, *releases, prepared)
     except (ModemapError, OSError, LookupError, ValueError) as error:
         return f"candidate and champion could not be measured: {_one_line(error)}"
 
 
-def _measure_groups(rows: Path, columns: Sequence[str], ours: Path | str) -> Sequence[Group] | str:
+def _measure_groups(
+    prepared: Path, columns: Sequence[str], ours: Path | str
+) -> Sequence[Group] | str:
     if not columns:
         return ()
     if isinstance(ours, str):
         return ours
     try:
-        return measure_groups(load_release(ours), rows, columns)
+        return measure_groups(load_release(ours), prepared, columns)
     except (ModemapError, OSError, LookupError, ValueError) as error:
         return f"the groups could not be measured: {_one_line(error)}"
 

@@ -28,7 +28,7 @@ from modemap.tracking.store import open_store, store_exists
 __all__ = ["Verdict", "gate", "gate_here", "judge", "last_verdict"]
 
 VERDICT = Path("reports", "verdict.json")  # the last one given in a checkout
-TEST_ROWS = Path("data", "prepared", "test")
+PREPARED = Path("data", "prepared")
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,7 @@ def _judge_release(
         evidence = collect_evidence(
             candidate,
             rival.champion,
-            rows=root / TEST_ROWS,
+            prepared=root / PREPARED,
             withdrawn=rival.withdrawn,
             accept_change=accept_change,
             params=load_params(root / "params.yaml").gate,

@@ -16,7 +16,7 @@ from modemap.tracking.store import open_store
 
 __all__ = ["lineage"]
 
-DVC, RUN = "modemap.dvc.", "modemap.run."
+RUN = "modemap.run."
 SHORTEST = 8  # characters of a digest
 
 
@@ -83,7 +83,7 @@ def _backward(registry: Registry, version: Version, entries: list[Entry]) -> dic
         "dirty": tags.get("modemap.dirty", UNKNOWN),
         "package": tags.get("modemap.package_version", UNKNOWN),
         "files": _begun(tags, FILE_TAG),
-        "outputs": _begun(tags, DVC),
+        "outputs": dict(sorted(version.outputs.items())),
         "runs": {"release": version.run_id} | _begun(tags, RUN),
         "flow_run": tags.get("modemap.flow_run", UNKNOWN),
         "gate": version.verdict,

@@ -1,6 +1,7 @@
 """Releases measured on the test rows: candidate beside champion, and group by group."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from modemap.data.matrix import read_matrix, read_rows
-from modemap.lifecycle.bootstrap import paired_bootstrap
+from modemap.data.matrix import matrix, prepared_batches, prepared_tables
+from modemap.estimators.preparation import Preparation
+from modemap.lifecycle.bootstrap import PairedBootstrap
 from modemap.lifecycle.rules import Comparison, Group, Interval, Measured
 from modemap.release import Release
+from modemap.sketch import sketches_of
 
 __all__ = ["compare", "measure_groups"]
 
@@ -22,73 +25,96 @@ N_GROUPS = 1000
 FloatArray = NDArray[np.float64]
 
 
-def compare(number: int, candidate: Release, champion: Release, rows: Path) -> Comparison:
-    """Measure both on the rows in the folder ``rows``; ``number`` is the champion's version.
+def compare(number: int, candidate: Release, champion: Release, prepared: Path) -> Comparison:
+    """Measure both on the test rows in ``prepared``; ``number`` is the champion's version.
 
     The rows need not have the champion's columns: then its numbers are NaN, which pass no rule.
     """
-    X = read_matrix(rows, candidate.columns)
-    ours, our_errors, our_likelihoods = _measure(candidate, X)
+    rows = prepared_batches(prepared, "test", candidate.columns)
+    yardstick = candidate.yardstick(sketches_of(rows.batches()))
+    is_comparable = champion.columns == candidate.columns
+    is_same = not is_comparable or champion.digest == candidate.digest
+    sums = np.zeros((2, 2))  # of distances and log-likelihoods: the candidate's, the champion's
+    errors, likelihoods = PairedBootstrap(), PairedBootstrap()
+    for X in rows.batches():
+        ours = _by_row(candidate, X, yardstick)
+        theirs = ours if is_same else _by_row(champion, X, yardstick)
+        sums += [[float(np.sum(values)) for values in found] for found in (ours, theirs)]
+        errors.add(ours[0], theirs[0])
+        likelihoods.add(ours[1], theirs[1])
+    means = sums / rows.n_rows
     unknown = Interval(np.nan, np.nan, np.nan)
-    if champion.columns != candidate.columns:
-        other = Measured(champion.columns, len(champion.som.codebook_), np.nan, np.nan)
-        return Comparison(number, ours, other, len(X), unknown, unknown)
-    theirs, errors, likelihoods = (
-        (ours, our_errors, our_likelihoods)
-        if champion.digest == candidate.digest
-        else _measure(champion, X)
-    )
     return Comparison(
         number,
-        ours,
-        theirs,
-        len(X),
-        paired_bootstrap(our_errors, errors),
-        paired_bootstrap(our_likelihoods, likelihoods),
+        _measured(candidate, means[0]),
+        _measured(champion, means[1] if is_comparable else np.full(2, np.nan)),
+        rows.n_rows,
+        errors.interval() if is_comparable else unknown,
+        likelihoods.interval() if is_comparable else unknown,
     )
 
 
-def _measure(release: Release, X: FloatArray) -> tuple[Measured, FloatArray, FloatArray]:
-    """Return the means, and of each row its distance to the map and its log-likelihood."""
-    errors = release.quantization_errors(X)
-    likelihoods = release.score(X).log_likelihood
-    means = float(np.mean(errors)), float(np.mean(likelihoods))
-    measured = Measured(release.columns, len(release.som.codebook_), *means)
-    return measured, errors, likelihoods
+def _by_row(
+    release: Release, X: FloatArray, yardstick: Preparation
+) -> tuple[FloatArray, FloatArray]:
+    """Return the distance of each row to the map, and its log-likelihood."""
+    scaled = release.preparation.transform(X)
+    return release.quantization_errors(X, yardstick), release.log_likelihood(scaled)
 
 
-def measure_groups(release: Release, rows: Path, columns: Sequence[str]) -> list[Group]:
-    """Measure ``release`` on the rows that share a value, for each of the sensitive ``columns``.
+def _measured(release: Release, means: FloatArray) -> Measured:
+    return Measured(release.columns, len(release.som.codebook_), float(means[0]), float(means[1]))
+
+
+def measure_groups(release: Release, prepared: Path, columns: Sequence[str]) -> list[Group]:
+    """Measure ``release`` on the test rows that share a value of one of the sensitive ``columns``.
 
     Raises
     ------
-    KeyError
-        If ``rows`` lack one of them.
+    DataError
+        If the rows lack one of them.
     ValueError
         If a column has too many values to be one of groups.
     """
-    table = read_rows(rows)
-    scores = release.score(read_matrix(rows, release.columns))
-    is_anomalous = scores.anomaly_percentile >= ANOMALOUS
-    ratios = scores.distances / np.mean(scores.distances)
-    groups = []
-    for column in columns:
-        for value, members in _members(table[column], column).items():
-            shares = float(np.mean(is_anomalous[members])), float(np.mean(ratios[members]))
-            groups.append(Group(column, value, len(members), *shares))
-    return groups
+    names = list(dict.fromkeys([*release.columns, *columns]))
+    tallies: dict[str, dict[str, FloatArray]] = {
+        column: defaultdict(lambda: np.zeros(3)) for column in columns
+    }  # of each value: rows, anomalous rows, distances
+    total = np.zeros(3)
+    for table in prepared_tables(prepared, "test", names):
+        scores = release.score(matrix(table, release.columns))
+        is_anomalous = scores.anomaly_percentile >= ANOMALOUS
+        rows = np.column_stack((np.ones(len(table)), is_anomalous, scores.distances))
+        total += rows.sum(axis=0)
+        for column in columns:
+            for value, members in _members(table[column]):
+                tallies[column][value] += rows[members].sum(axis=0)
+            _check_number(column, len(tallies[column]))
+    mean = total[2] / total[0]
+    return [
+        Group(column, value, int(n), float(anomalous / n), float(distance / n / mean))
+        for column, of_value in tallies.items()
+        for value, (n, anomalous, distance) in _large(of_value).items()
+    ]
 
 
-def _members(column: pa.ChunkedArray, name: str) -> dict[str, NDArray[np.int64]]:
-    """Return the row numbers of each value; those of small groups together."""
-    text = pc.fill_null(pc.cast(column, pa.string()), "missing")
-    values, codes = np.unique(np.asarray(text.to_pylist(), dtype=object), return_inverse=True)
-    if len(values) > N_GROUPS:
-        raise ValueError(f"column {name} has {len(values)} values: groups are at most {N_GROUPS}")
-    counts = np.bincount(codes)
-    small = np.flatnonzero(counts[codes] < N_ROWS_A_GROUP)
-    members = {
-        str(values[code]): np.flatnonzero(codes == code)
-        for code in np.flatnonzero(counts >= N_ROWS_A_GROUP)
-    }
-    return members | ({"of small groups": small} if len(small) else {})
+def _members(column: pa.ChunkedArray) -> Iterator[tuple[str, NDArray[np.int64]]]:
+    """Yield each value and the numbers of its rows."""
+    coded = pc.dictionary_encode(pc.fill_null(pc.cast(column, pa.string()), "missing"))
+    coded = coded.combine_chunks()
+    codes = coded.indices.to_numpy()
+    order = np.argsort(codes, kind="stable")
+    cuts = np.flatnonzero(np.diff(codes[order])) + 1
+    yield from zip(coded.dictionary.to_pylist(), np.split(order, cuts), strict=True)
+
+
+def _check_number(name: str, n_values: int) -> None:
+    if n_values > N_GROUPS:
+        raise ValueError(f"column {name} has {n_values} values: groups are at most {N_GROUPS}")
+
+
+def _large(tallies: dict[str, FloatArray]) -> dict[str, FloatArray]:
+    """Return the tallies by value, those of small groups together."""
+    large = {v: tally for v, tally in sorted(tallies.items()) if tally[0] >= N_ROWS_A_GROUP}
+    small = [tally for tally in tallies.values() if tally[0] < N_ROWS_A_GROUP]
+    return large | ({"of small groups": np.sum(small, axis=0)} if small else {})

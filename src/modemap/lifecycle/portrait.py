@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from modemap.data.matrix import prepared_files
+from modemap.data.matrix import matrix, prepared_tables
 from modemap.data.split import SPLITS
+from modemap.estimators.blocks import EvenSample
 from modemap.estimators.contrast import cliffs_delta
 from modemap.estimators.surprise import column_surprise
 from modemap.estimators.umatrix import neighbor_distances
@@ -28,7 +28,6 @@ IntArray = NDArray[np.int64]
 N_STRANGEST = 20
 MAX_SAMPLE = 200_000  # rows behind medians and ranks
 N_USUAL = 500  # training rows that say what a usual row is
-ROWS_AT_ONCE = 1 << 17
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class _Survey:
 
     hits: IntArray  # (n_units,)
     sketches: Sequence[ColumnSketch]  # of the training rows' columns
-    strangest: Sequence[_Strange]
+    strangest: Sequence[_Strange]  # the strangest first
     X: FloatArray  # (n_sample, n_columns), raw
     units: IntArray  # (n_sample,)
     is_train: NDArray[np.bool_]  # (n_sample,)
@@ -89,16 +88,13 @@ def portray(prepared: Path, release: Release) -> Models:
 
 
 def _survey(prepared: Path, release: Release) -> _Survey:
-    paths = [(split, path) for split in SPLITS for path in prepared_files(prepared, split)]
-    total = sum(pq.ParquetFile(path).metadata.num_rows for _, path in paths)
-    step = -(-total // MAX_SAMPLE)
     hits = np.zeros(len(release.segments), dtype=np.int64)
     sketches = [ColumnSketch() for _ in release.measured_columns]
     strangest: list[_Strange] = []
-    samples = []
-    for split, table in _tables(paths):
-        X = np.column_stack([table[name].to_numpy() for name in release.columns]).astype(float)
-        if split == SPLITS[0]:
+    sample = EvenSample(MAX_SAMPLE)
+    for split, table in _tables(prepared):
+        X, is_training = matrix(table, release.columns), split == SPLITS[0]
+        if is_training:
             for sketch, x in zip(sketches, release.measured(X).T, strict=True):
                 sketch.update(x)
         scaled = release.preparation.transform(X)
@@ -107,19 +103,21 @@ def _survey(prepared: Path, release: Release) -> _Survey:
         hits += np.bincount(units, minlength=len(hits))
         for row in np.argsort(log_likelihood, kind="stable")[:N_STRANGEST]:
             key = _key(table, int(row), release.columns)
-            strange = _Strange(float(log_likelihood[row]), X[row], key, split, int(units[row]))
+            strange = _Strange(
+                float(log_likelihood[row]), X[row].copy(), key, split, int(units[row])
+            )
             strangest.append(strange)
-        picked = slice(None, None, step)
-        samples.append((X[picked], units[picked], np.full(len(X), split == SPLITS[0])[picked]))
-    strangest.sort(key=lambda strange: strange.log_likelihood)
-    X, units, is_train = (np.concatenate(parts) for parts in zip(*samples, strict=True))
-    return _Survey(hits, sketches, strangest[:N_STRANGEST], X, units, is_train)
+        strangest = sorted(strangest, key=lambda strange: strange.log_likelihood)[:N_STRANGEST]
+        sample.add(np.column_stack((X, units, np.full(len(X), is_training))))
+    rows = sample.values()
+    X, units, is_train = rows[:, :-2], rows[:, -2].astype(np.int64), rows[:, -1] > 0
+    return _Survey(hits, sketches, strangest, np.ascontiguousarray(X), units, is_train)
 
 
-def _tables(paths: Sequence[tuple[str, Path]]) -> Iterator[tuple[str, pa.Table]]:
-    for split, path in paths:
-        for batch in pq.ParquetFile(path).iter_batches(ROWS_AT_ONCE):
-            yield split, pa.table(batch)
+def _tables(prepared: Path) -> Iterator[tuple[str, pa.Table]]:
+    for split in SPLITS:
+        for table in prepared_tables(prepared, split):
+            yield split, table
 
 
 def _key(table: pa.Table, row: int, columns: Sequence[str]) -> dict[str, str]:

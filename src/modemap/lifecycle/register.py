@@ -3,7 +3,8 @@
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,7 +20,7 @@ from modemap.tracking.registry import Registry, Version
 from modemap.tracking.runs import TrainingRun, ensure_run
 from modemap.tracking.store import Store, open_store
 
-__all__ = ["register"]
+__all__ = ["TRAINED", "register", "trained_part"]
 
 TRAINED = {  # the parts of a release that each training stage made, and what they answer
     "train_som": (("segments.npz", "som.npz"), {"unit": "long"}),
@@ -90,20 +91,26 @@ def _evaluation(path: Path, digest: str) -> dict[str, Any]:
 
 def _ensure_training(store: Store, stage: str, release: Path, manifest: Mapping[str, Any]) -> str:
     """Return the run that made the parts of ``stage``, found by their digest, or log it now."""
-    parts, outputs = TRAINED[stage]
     report = store.root / REPORTS / f"{stage}.json"
-    with tempfile.TemporaryDirectory(prefix="modemap-register-") as folder:
-        for name in parts:
-            shutil.copyfile(release / name, Path(folder, name))
+    with trained_part(release, stage) as part:
         run = TrainingRun(
             stage=stage,
-            model=Path(folder),
+            model=part,
             params=manifest["params"].get(stage, {}),
             metrics=read_json(report) if report.is_file() else {},
             columns=manifest["columns"],
-            outputs=outputs,
+            outputs=TRAINED[stage][1],
         )
         return ensure_run(store, run)
+
+
+@contextmanager
+def trained_part(release: Path, stage: str) -> Iterator[Path]:
+    """Yield a folder with what ``stage`` made of a release, as the stage has left it."""
+    with tempfile.TemporaryDirectory(prefix="modemap-register-") as folder:
+        for name in TRAINED[stage][0]:
+            shutil.copyfile(release / name, Path(folder, name))
+        yield Path(folder)
 
 
 def _note(evaluation: Mapping[str, Any]) -> str:

@@ -80,7 +80,7 @@ def _fetch(root: Path, registry: Registry, version: Version, folder: Path) -> Pa
         return registry.download(version, folder / "mlflow")
     except ModemapError as error:
         damage = error
-    md5 = version.tags.get("modemap.dvc.models/release", "")
+    md5 = version.outputs.get("models/release", "")
     copy = folder / "dvc"
     if not restore_output(root, md5, copy):
         raise damage

@@ -7,6 +7,7 @@ something went wrong.
 import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ from modemap.errors import ModemapError
 from modemap.files import read_json
 from modemap.lifecycle.contract_story import tell_contract
 from modemap.lifecycle.gate import last_verdict
+from modemap.lifecycle.history_story import find_promoted, trace
 from modemap.lifecycle.lock import check_lock
 from modemap.lifecycle.standing import find_standing, find_unregistered
 from modemap.params import Params, load_params
@@ -127,9 +129,13 @@ def tell_story(
     else:
         data = teller.part("data", teller.data)
         models = teller.part("models", lambda: teller.models(digest))
+    promoted = teller.part("history", lambda: find_promoted(root)) or []
     standing, version = teller.part("standing", lambda: teller.standing(digest)) or (None, None)
     if standing is None:
         teller.absent.setdefault("standing", "nothing is registered yet")
+    contract = teller.part("contract", teller.contract)
+    tell = partial(trace, root, contract=contract, standing=standing, promoted=promoted)
+    traced = teller.part("origin", lambda: tell(digest, data=data)) if digest and data else None
     return Story(
         project=teller.params.project,
         rendered=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -138,9 +144,11 @@ def tell_story(
         data=data,
         models=models,
         standing=standing,
-        contract=teller.part("contract", teller.contract),
+        contract=contract,
         lineage=_lineage(root, digest, version),
         next_steps=next_steps,
+        history=[entry for entry, _ in promoted],
+        origin=traced,
         absent=teller.absent,
     )
 

@@ -15,8 +15,6 @@ from modemap.tracking.store import open_store
 
 __all__ = ["Audit", "Finding", "verify"]
 
-DVC = "modemap.dvc."  # begins the tags that name what a version was made from
-
 
 @dataclass(frozen=True)
 class Finding:
@@ -139,10 +137,8 @@ def _outputs(root: Path, versions: dict[int, Version]) -> dict[str, str]:
         for out in stage.get("outs", [])
     }
     for version in versions.values():
-        for tag, md5 in version.tags.items():
-            if tag.startswith(DVC):
-                name = f"{tag.removeprefix(DVC)} of version {version.number}"
-                outputs.setdefault(md5, name)
+        for path, md5 in version.outputs.items():
+            outputs.setdefault(md5, f"{path} of version {version.number}")
     return outputs
 
 

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from modemap.kernels import FloatArray
+from modemap.kernels import FloatArray, IntArray
 
 __all__ = ["calibration_error"]
 
 
-def calibration_error(pit: FloatArray) -> float:
+def calibration_error(pit: FloatArray, counts: IntArray | None = None) -> float:
     """Kolmogorov distance of probability integral transforms from the uniform distribution.
 
     A density is calibrated when the shares it puts below held-out values, the transforms, are
@@ -20,6 +20,8 @@ def calibration_error(pit: FloatArray) -> float:
     ----------
     pit : ndarray of shape (n_samples,)
         The model's cumulative distribution at each value, from 0 to 1.
+    counts : ndarray of int, shape (n_samples,), optional
+        How often each value occurs; once if not given.
 
     Returns
     -------
@@ -29,7 +31,7 @@ def calibration_error(pit: FloatArray) -> float:
     Raises
     ------
     ValueError
-        If ``pit`` is empty or leaves the range from 0 to 1.
+        If ``pit`` is empty, leaves the range from 0 to 1, or has another shape than ``counts``.
 
     Examples
     --------
@@ -37,12 +39,19 @@ def calibration_error(pit: FloatArray) -> float:
     0.0
     >>> calibration_error(np.array([0.5, 1.0]))
     0.25
+    >>> calibration_error(np.array([0.5, 1.0]), np.array([3, 1]))
+    0.125
     """
     pit = np.asarray(pit, dtype=np.float64)
     if pit.ndim != 1 or not pit.size:
         raise ValueError(f"pit must have shape (n_samples,) and a sample, got {pit.shape}")
     if not ((pit >= 0) & (pit <= 1)).all():
         raise ValueError(f"pit must be from 0 to 1, got {pit.min()} to {pit.max()}")
-    places, counts = np.unique(pit, return_counts=True)
-    middles = (np.cumsum(counts) - counts / 2) / len(pit)
+    counts = np.ones(len(pit), np.int64) if counts is None else np.asarray(counts)
+    if counts.shape != pit.shape:
+        raise ValueError(f"counts must have shape {pit.shape} like pit, got {counts.shape}")
+    places, groups = np.unique(pit, return_inverse=True)
+    tied = np.zeros(len(places), np.int64)
+    np.add.at(tied, groups, counts)
+    middles = (np.cumsum(tied) - tied / 2) / tied.sum()
     return float(np.abs(middles - places).max())

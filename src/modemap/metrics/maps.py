@@ -17,6 +17,7 @@ __all__ = [
     "distortion",
     "quantization_error",
     "topographic_error",
+    "torn_samples",
 ]
 
 N_NEIGHBORS = (4, 8)  # of a unit on a rectangular grid
@@ -107,14 +108,43 @@ def topographic_error(
     >>> topographic_error(np.array([[0.2], [8.0]]), codebook, 1, 3)
     0.5
     """
+    torn = torn_samples(
+        X,
+        codebook,
+        n_rows,
+        n_columns,
+        topology=topology,
+        boundary=boundary,
+        n_neighbors=n_neighbors,
+        metric=metric,
+    )
+    return float(torn.mean())
+
+
+def torn_samples(
+    X: FloatArray,
+    codebook: FloatArray,
+    n_rows: int,
+    n_columns: int,
+    *,
+    topology: str = "rectangular",
+    boundary: str = "planar",
+    n_neighbors: int = 8,
+    metric: str = "euclidean",
+) -> NDArray[np.bool_]:
+    """Whether each sample's two nearest units are no neighbours on the grid.
+
+    The arguments are those of :func:`topographic_error`, the mean over all samples; rows in blocks
+    add theirs up.
+    """
     X, codebook = checked_samples(X, codebook)
     if n_neighbors not in N_NEIGHBORS:
         raise ValueError(f"n_neighbors must be 4 or 8, got {n_neighbors!r}")
     grid = checked_grid(codebook, n_rows, n_columns, topology, boundary)
     if len(codebook) == 1:
-        return 0.0
+        return np.zeros(len(X), np.bool_)
     first, second = two_nearest_units(X, codebook, metric=metric)
-    return float((~grid.are_neighbors(first, second, n_neighbors)).mean())
+    return ~grid.are_neighbors(first, second, n_neighbors)
 
 
 def distortion(

@@ -4,12 +4,17 @@ from pathlib import Path
 
 from prefect import get_run_logger, runtime, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.events import emit_event
 
 from modemap.lifecycle import gate as judging
 from modemap.lifecycle import promote as promoting
 from modemap.lifecycle import register as registering
 from modemap.lifecycle import status as asking
+from modemap.lifecycle.approve import awaits_approval, has_approval
+from modemap.lifecycle.status import Champion
 from modemap.orchestration.summary import metrics_table
+from modemap.orchestration.waiting import AwaitingApprovalError
+from modemap.params import load_params
 
 __all__ = ["gate", "gate_here", "promote", "register"]
 
@@ -27,8 +32,12 @@ def gate(version: int, accept_change: str | None = None) -> None:
     """Judge a version rule by rule; a refusal fails the flow. The champion needs no verdict."""
     logger = get_run_logger()
     champion = asking.status(Path.cwd())
+    _tell_of_moved_alias(champion)
     if champion is not None and champion.version == version:
         logger.info("version %d is the champion already", version)
+        return
+    if has_approval(Path.cwd(), version):
+        logger.info("version %d: the verdict that was approved stands", version)
         return
     _show(judging.gate(Path.cwd(), version, accept_change), f"version {version}")
 
@@ -37,6 +46,22 @@ def gate(version: int, accept_change: str | None = None) -> None:
 def gate_here(accept_change: str | None = None) -> None:
     """Judge the release where it lies; a refusal fails the flow, and nothing is registered."""
     _show(judging.gate_here(Path.cwd(), accept_change), "the release, which is not registered")
+
+
+def _tell_of_moved_alias(champion: Champion | None) -> None:
+    """Emit an event, for automations that alert people, if another hand has moved the alias."""
+    if champion is None or champion.alias == champion.version:
+        return
+    said = f"alias `champion` names {champion.alias}, the history version {champion.version}"
+    get_run_logger().warning("%s: another hand has moved it; promoting sets it right", said)
+    emit_event(
+        event="modemap.alias.moved",
+        resource={
+            "prefect.resource.id": f"modemap.champion.{champion.model}",
+            "prefect.resource.name": f"champion of {champion.model}",
+        },
+        payload={"alias": champion.alias, "champion": champion.version, "anchor": champion.anchor},
+    )
 
 
 def _show(verdict: judging.Verdict, judged: str) -> None:
@@ -57,9 +82,23 @@ def _show(verdict: judging.Verdict, judged: str) -> None:
     verdict.require()
 
 
-@task(name="promote", task_run_name="promote version {version}", tags=["mlflow"])
 def promote(version: int) -> None:
-    """Make a version that passed the gate the champion, and show its numbers."""
+    """Make a version that passed the gate the champion, once approved where params ask for that.
+
+    Raises
+    ------
+    AwaitingApprovalError
+        If nobody has approved it yet.
+    """
+    params = load_params(Path.cwd() / "params.yaml")
+    if awaited := awaits_approval(Path.cwd(), version):
+        raise AwaitingApprovalError(params.project, awaited)
+    promote_now(version)
+
+
+@task(name="promote", task_run_name="promote version {version}", tags=["mlflow"])
+def promote_now(version: int) -> None:
+    """Append the promotion to the history, and show the champion's numbers."""
     promotion = promoting.promote(Path.cwd(), version)
     said = "promoted" if promotion.changed else "stays the champion"
     get_run_logger().info("version %d %s", promotion.version, said)

@@ -8,6 +8,7 @@ from prefect import get_run_logger, task
 
 from modemap.errors import ModemapError, StageError
 from modemap.lifecycle.report import write_report
+from modemap.orchestration.waiting import AwaitingApprovalError, label_run, suspend
 from modemap.reporting.story import Stopped
 
 __all__ = ["report", "reported"]
@@ -24,13 +25,17 @@ def report(stopped: Stopped | None = None) -> None:
 def reported() -> Iterator[None]:
     """Render the report once the block has ended; what stopped the block comes first.
 
-    Should rendering fail as well, the block's own error is still the one that is raised.
+    Should rendering fail as well, the block's own error is still the one that is raised. A run that
+    waits for an approval is paused.
     """
+    label_run()
     try:
         yield
     except ModemapError as error:
         parts = (error.place, error.rule, error.found, error.hint, error.exit_code)
         stopped = Stopped(*parts, in_stage=isinstance(error, StageError))
         report(stopped, return_state=True)  # a failed task's state is returned, not raised
+        if isinstance(error, AwaitingApprovalError):
+            suspend(error)
         raise
     report()

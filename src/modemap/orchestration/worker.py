@@ -64,7 +64,9 @@ def run_flow(path: Path, parameters: dict[str, Any]) -> int:
                 found="no answer",
                 hint="start it, or unset PREFECT_API_URL so that a run starts its own",
             )
-        flow(**parameters)
+        from modemap.orchestration.waiting import go_on  # noqa: PLC0415  # the flow brought Prefect
+
+        go_on(flow, parameters)
         champion = status(Path.cwd())
         if champion is not None:
             print("\n".join(closing_lines(Path.cwd(), champion)))  # noqa: T201  # for the terminal

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from modemap.reporting import maps, rules, words
 from modemap.reporting.charts import chart
+from modemap.reporting.origin import draw_origin
 from modemap.reporting.story import Contrast, Metric, Models, Standing, Story
 
 __all__ = ["render_data_docs", "render_report"]
@@ -35,7 +36,14 @@ OF_MODELS = (
     ("columns", "Columns"),
     ("strangest", "Strangest rows"),
 )
-OF_ALL = (("metrics", "Metrics"), ("gate", "Gate"), ("lineage", "Lineage"), ("next", "Next"))
+OF_ALL = (
+    ("metrics", "Metrics"),
+    ("gate", "Gate"),
+    ("history", "History"),
+    ("lineage", "Lineage"),
+    ("next", "Next"),
+)
+N_ENTRIES = 20  # of the history, the newest
 
 
 def render_report(story: Story) -> str:
@@ -50,7 +58,10 @@ def render_report(story: Story) -> str:
         main_metrics=[metric for metric in shown if metric.name in MAIN],
         parts=[("data", "Data"), *(OF_MODELS if story.models else ()), *OF_ALL],
         n_reasons=N_REASONS,
+        entries=list(reversed(story.history))[:N_ENTRIES],
+        n_earlier=max(0, len(story.history) - N_ENTRIES),
         lineage=_folded(story.lineage),
+        origin=draw_origin(story.origin) if story.origin else None,
         charts=[(h, chart(h)) for h in story.models.histograms] if story.models else [],
         **(_drawn(story.models) if story.models else {"units": None}),
     )

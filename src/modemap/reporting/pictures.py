@@ -17,6 +17,8 @@ from modemap.reporting.cells import Cells
 __all__ = ["draw_calibration", "draw_component_planes", "draw_curves", "draw_map", "draw_modes"]
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+Counts = tuple[FloatArray, IntArray]  # values, and how often each occurs
 
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#999999"  # told apart by colour-blind eyes too
 COLUMNS_PER_ROW = 3
@@ -76,11 +78,11 @@ def _hexagons(axes: Axes, plane: FloatArray) -> PolyCollection:
     return hexagons
 
 
-def draw_modes(path: Path, columns: Mapping[str, tuple[FloatArray, FloatArray]]) -> None:
+def draw_modes(path: Path, columns: Mapping[str, tuple[Counts, FloatArray]]) -> None:
     """Draw the histogram of each column's values with the means of its modes, shape (n_modes,)."""
     with _panels(path, -(-len(columns) // COLUMNS_PER_ROW), COLUMNS_PER_ROW) as panels:
-        for axes, (name, (values, means)) in zip(panels, columns.items(), strict=False):
-            axes.hist(values, bins=N_BINS, color=GREY, log=True)
+        for axes, (name, ((values, counts), means)) in zip(panels, columns.items(), strict=False):
+            axes.hist(values, bins=N_BINS, weights=counts, color=GREY, log=True)
             for mean in means:
                 axes.axvline(mean, color=ORANGE, linewidth=1)
             axes.set_title(f"{name}: {len(means)} modes")
@@ -88,25 +90,28 @@ def draw_modes(path: Path, columns: Mapping[str, tuple[FloatArray, FloatArray]])
             axes.set_axis_off()
 
 
-def draw_calibration(path: Path, transforms: Mapping[str, FloatArray]) -> None:
+def draw_calibration(path: Path, transforms: Mapping[str, Counts]) -> None:
     """Draw the share of rows below each predicted share, one line for each column.
 
-    Where columns are many, only the farthest from perfect are named.
+    Predicted shares are rising. Where columns are many, only the farthest from perfect are named.
     """
-    far = {name: _farthest(values) for name, values in transforms.items()}
+    curves = {name: _observed(*counts) for name, counts in transforms.items()}
+    far = {name: float(np.abs(x - y).max()) for name, (x, y) in curves.items()}
     named = sorted(far, key=lambda name: -far[name])[:MOST_NAMED]
     with _panels(path, 1, 1) as (axes,):
         axes.plot([0, 1], [0, 1], color=GREY, linestyle="--", label="perfect")
-        for name, values in transforms.items():
-            label = name if name in named else None
-            axes.plot(np.sort(values), np.linspace(0, 1, len(values)), label=label)
+        for name, curve in curves.items():
+            axes.plot(*curve, label=name if name in named else None)
         axes.set_xlabel("predicted share of rows below")
         axes.set_ylabel("observed share")
         axes.legend(fontsize="small")
 
 
-def _farthest(values: FloatArray) -> float:
-    return float(np.abs(np.sort(values) - np.linspace(0, 1, len(values))).max())
+def _observed(places: FloatArray, counts: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Return the curve through all rows in their order: tied ones are a step of two points."""
+    steps = np.cumsum(counts)
+    ends = np.column_stack((steps - counts, steps - 1)).ravel()
+    return np.repeat(places, 2), ends / max(int(steps[-1]) - 1, 1)
 
 
 @contextmanager

@@ -22,6 +22,8 @@ __all__ = [
     "Metric",
     "Mode",
     "Models",
+    "Origin",
+    "Promoted",
     "Reason",
     "RuleResult",
     "RuleStory",
@@ -229,6 +231,36 @@ class Standing:
 
 
 @dataclass(frozen=True)
+class Promoted:
+    """One entry of the promotion history."""
+
+    number: int
+    is_valid: bool  # False: it came too late, or another hand wrote it
+    kind: str  # promotion or rollback
+    before: int | None  # version of the champion that it replaced
+    after: int | str
+    when: str
+    who: str
+    why: str
+    approval: str  # by whose key, where one was asked for
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What the release was made of, step by step, and what it followed."""
+
+    batches: Sequence[Batch]
+    contract: tuple[str, bool] | None  # its file, and whether it was kept
+    stages: Mapping[str, Sequence[str]]  # stage -> the stages whose outputs it read
+    outputs: Mapping[str, str]  # stage -> md5 of its first output
+    digest: str
+    passed: bool | None  # by the gate
+    version: int | None
+    is_champion: bool
+    before: Sequence[tuple[int, str]]  # champions before it with their digests, the nearest first
+
+
+@dataclass(frozen=True)
 class Judged:
     """What became of one rule on one batch, or on all together."""
 
@@ -304,4 +336,6 @@ class Story:
     contract: Contract | None
     lineage: Mapping[str, str]  # what -> which
     next_steps: Sequence[tuple[str, str]]  # command, what it does
+    history: Sequence[Promoted] = ()  # the oldest first
+    origin: Origin | None = None
     absent: Mapping[str, str] = field(default_factory=dict)  # part -> why it cannot be told

@@ -21,6 +21,7 @@ SHARED = (  # this repository's own files too
     ".gitignore",
     "dvc.yaml",
     "flows/retrain.py",
+    "flows/score.py",
     "params.yaml",
     "prefect.yaml",
 )

@@ -2,34 +2,45 @@
 
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
-from sklearn.metrics.cluster import contingency_matrix
+from sklearn.metrics import adjusted_rand_score
 
-from modemap.data.batches import write_parquet
-from modemap.data.matrix import read_matrix, read_rows
+from modemap.data.matrix import matrix, prepared_batches, prepared_tables
 from modemap.data.split import SPLITS
 from modemap.errors import ParamsError, ReleaseError
+from modemap.estimators.blocks import Blocks
 from modemap.estimators.preparation import Preparation
 from modemap.estimators.segments import segment_units
 from modemap.files import staged_directory, staged_file, write_json
-from modemap.metrics import calibration_error, dead_unit_share, topographic_error
+from modemap.metrics import (
+    adjusted_rand,
+    calibration_error,
+    dead_unit_share,
+    normalized_mutual_information,
+    purity,
+    torn_samples,
+)
 from modemap.params import Params
 from modemap.release import Release, load_release, write_golden, write_manifest
 from modemap.reporting.pictures import draw_calibration
+from modemap.sketch import ColumnSketch, sketches_of
 from modemap.stages.entry import run_stage
 from modemap.stages.progress import track
+from modemap.stages.tallies import LabelCounts, Mean, sampled
 from modemap.stages.train_som import grid_of, new_map
 
 __all__ = ["assemble", "evaluate", "score_rows"]
 
 FloatArray = NDArray[np.float64]
+
+N_SAMPLE = 1 << 18  # rows that maps of other seeds are fitted to and compared on
 
 MAP = ("segments.npz", "som.npz")
 MIXTURE = ("anomaly.npz", "mixture.npz", "normalizer.npz")
@@ -77,52 +88,78 @@ def evaluate(  # the paths of dvc.yaml
 ) -> dict[str, object]:
     """Judge ``release`` on the test rows, which neither model has seen; write ``metrics``.
 
-    A metric that cannot be computed is null, which the gate takes as failed.
+    A metric that cannot be computed is null, which the gate takes as failed. All are of all test
+    rows, but for the stability. The calibration is exact of columns of at most 65,536 different
+    values; beyond that values in one bin of a sketch are taken for tied.
     """
-    rows = read_matrix(prepared / "test", release.columns)
-    train = read_matrix(prepared / "train", release.columns)
-    scores = release.score(rows)
-    transforms = release.normalizer.cdf_columns(release.measured(rows))
-    by_column = {
-        name: calibration_error(values)
-        for name, values in zip(release.measured_columns, transforms.T, strict=True)
-    }
-    n_units = len(release.som.codebook_)
-    scaled = release.preparation.transform(rows)
+    rows = prepared_batches(prepared, "test", release.columns)
+    sketches = sketches_of(rows.batches())
+    transforms = _transforms(release, sketches)
+    by_column = {name: calibration_error(*curve) for name, curve in transforms.items()}
+    label = params.prepare.label
     numbers: dict[str, object] = {
         "release_digest": release.digest,
-        "n_rows": len(rows),
-        "n_units": n_units,
-        "quantization_error": release.quantization_error(rows),
-        "topographic_error": topographic_error(
-            scaled, release.som.codebook_, **grid_of(release.som), metric=release.som.metric
-        ),
-        "dead_unit_share": dead_unit_share(scores.units, n_units),
-        "stability": stability(release, train, rows, params),
-        "log_likelihood": float(np.mean(scores.log_likelihood)),
+        "n_rows": rows.n_rows,
+        "n_units": len(release.som.codebook_),
+        **_judged(release, rows, release.yardstick(sketches)),
+        "stability": stability(prepared, release, params),
         "calibration": max(by_column.values()),
         "calibration_by_column": by_column,
-        "round_trip_error": round_trip_error(release, rows),
     }
-    if params.prepare.label is not None:
-        labels = read_rows(prepared / "test", [params.prepare.label])[0]
-        numbers["agreement"] = agreement(release, scores.units, scaled, labels)
+    if label is not None:
+        numbers["agreement"] = agreement(prepared, release, label)
     with staged_directory(plots) as folder:
-        columns = zip(release.measured_columns, transforms.T, strict=True)
-        draw_calibration(folder / "calibration.png", dict(columns))
+        draw_calibration(folder / "calibration.png", transforms)
     write_json(metrics, _finite(numbers))
     return numbers
 
 
-def stability(release: Release, train: FloatArray, rows: FloatArray, params: Params) -> float:
-    """Lowest adjusted Rand index between the segments that maps of different seeds give ``rows``.
+def _transforms(
+    release: Release, sketches: Sequence[ColumnSketch]
+) -> dict[str, tuple[FloatArray, NDArray[np.int64]]]:
+    """Return of each column what its modes put below each value, and how often the value occurs."""
+    measured = [sketches[j].values_and_counts() for j in release.preparation.measured_]
+    longest = max(len(values) for values, _ in measured)
+    padded = [np.pad(values, (0, longest - len(values)), mode="edge") for values, _ in measured]
+    shares = release.normalizer.cdf_columns(np.column_stack(padded))
+    columns = zip(release.measured_columns, shares.T, measured, strict=True)
+    return {name: (pit[: len(counts)], counts) for name, pit, (_, counts) in columns}
+
+
+def _judged(release: Release, rows: Blocks, yardstick: Preparation) -> dict[str, float]:
+    """Return what a single pass over the test rows tells."""
+    som, n_units = release.som, len(release.som.codebook_)
+    quantization, topographic, log_likelihood = Mean(), Mean(), Mean()
+    is_hit, round_trip = np.zeros(n_units, np.bool_), 0.0
+    for X in rows.batches():
+        scaled = release.preparation.transform(X)
+        quantization.add(release.quantization_errors(X, yardstick))
+        topographic.add(torn_samples(scaled, som.codebook_, **grid_of(som), metric=som.metric))
+        log_likelihood.add(release.log_likelihood(scaled))
+        is_hit[som.predict(scaled)] = True
+        round_trip = max(round_trip, round_trip_error(release, X))
+    return {
+        "quantization_error": quantization.value,
+        "topographic_error": topographic.value,
+        "log_likelihood": log_likelihood.value,
+        "dead_unit_share": dead_unit_share(np.flatnonzero(is_hit), n_units),
+        "round_trip_error": round_trip,
+    }
+
+
+def stability(prepared: Path, release: Release, params: Params) -> float:
+    """Lowest adjusted Rand index between the segments that maps of different seeds give test rows.
 
     Each seed draws its own bootstrap of the training rows, so the index also says how far the
-    segments depend on which rows happened to be seen.
+    segments depend on which rows happened to be seen. Of more than 262,144 rows, training or test,
+    so many are looked at; see :func:`~modemap.stages.tallies.sampled`.
     """
-    train, rows = (release.preparation.transform(part) for part in (train, rows))
+    columns, key, n_seeds = release.columns, params.prepare.key, params.evaluate.n_seeds
+    train, rows = (
+        release.preparation.transform(sampled(prepared, split, columns, key, N_SAMPLE))
+        for split in ("train", "test")
+    )
     labels, n_segments = [], params.train_som.n_segments
-    n_seeds = params.evaluate.n_seeds
     for seed in track(range(n_seeds), "maps of other seeds", n_seeds):
         rng = np.random.default_rng([params.train_som.random_state, seed])
         drawn = train[rng.integers(len(train), size=len(train))]
@@ -132,36 +169,36 @@ def stability(release: Release, train: FloatArray, rows: FloatArray, params: Par
     return float(min(adjusted_rand_score(a, b) for a, b in combinations(labels, 2)))
 
 
-def agreement(
-    release: Release, units: NDArray[np.int64], scaled: FloatArray, labels: pa.ChunkedArray
-) -> dict[str, float]:
-    """Return how far groups that the models found without ``labels`` are those of the labels.
+def agreement(prepared: Path, release: Release, label: str) -> dict[str, float]:
+    """Return how far groups that the models found without ``label`` are those of its values.
 
     The map's units are merged to as many clusters as there are labels; the mixture's groups are its
     components. Rows without a label do not count.
     """
-    known = labels.is_valid().to_numpy()
-    truth = labels.cast(pa.string()).to_numpy()[known]
-    n_labels = min(len(set(truth)), len(release.segments))
+    by_unit = LabelCounts(len(release.segments))
+    by_component = LabelCounts(release.mixture.n_components_)
+    for table in prepared_tables(prepared, "test", [*release.columns, label]):
+        scaled = release.preparation.transform(matrix(table, release.columns))
+        by_unit.add(table[label], release.som.predict(scaled))
+        by_component.add(table[label], release.mixture.predict(release.measured(scaled)))
+    n_labels = min(len(by_unit.table), len(release.segments))
     if n_labels == 0:
         return {}
     clusters = segment_units(release.som.codebook_, n_segments=n_labels, **grid_of(release.som))
-    of_map = clusters[units][known]
-    of_mixture = release.mixture.predict(release.measured(scaled))[known]
+    by_cluster = by_unit.table @ np.eye(n_labels, dtype=np.int64)[clusters]
     return {
         "n_labels": n_labels,
-        "map_adjusted_rand": float(adjusted_rand_score(truth, of_map)),
-        "map_mutual_information": float(normalized_mutual_info_score(truth, of_map)),
-        "map_purity": purity(truth, of_map),
-        "mixture_adjusted_rand": float(adjusted_rand_score(truth, of_mixture)),
-        "mixture_mutual_information": float(normalized_mutual_info_score(truth, of_mixture)),
-        "mixture_purity": purity(truth, of_mixture),
+        **_agreement("map", by_cluster),
+        **_agreement("mixture", by_component.table),
     }
 
 
-def purity(truth: NDArray[np.object_], groups: NDArray[np.int64]) -> float:
-    """Return the share of rows that have the commonest label of their group."""
-    return float(contingency_matrix(truth, groups).max(axis=0).sum() / len(truth))
+def _agreement(name: str, counts: NDArray[np.int64]) -> dict[str, float]:
+    return {
+        f"{name}_adjusted_rand": adjusted_rand(counts),
+        f"{name}_mutual_information": normalized_mutual_information(counts),
+        f"{name}_purity": purity(counts),
+    }
 
 
 def round_trip_error(release: Release, rows: FloatArray) -> float:
@@ -171,8 +208,9 @@ def round_trip_error(release: Release, rows: FloatArray) -> float:
 
 
 def score_rows(prepared: Path, release: Release, path: Path, label: str | None = None) -> None:
-    """Write every prepared row's key with what the models say of it, in the order of the keys.
+    """Write every prepared row's key with what the models say of it, in the order of the rows.
 
+    Training rows come first, then validation and test rows, each in the order of their source.
     Rows without a key are told by their columns.
 
     Raises
@@ -180,20 +218,22 @@ def score_rows(prepared: Path, release: Release, path: Path, label: str | None =
     ParamsError
         If a column of the rows has the name of an answer.
     """
-    scored = pa.concat_tables(
-        [_scored(prepared / split, split, release, label) for split in SPLITS]
-    )
-    order = [
-        (name, "ascending") for name in scored.column_names[: scored.column_names.index("split")]
-    ]
-    with staged_file(path) as temporary:
-        write_parquet(temporary, scored.sort_by(order))
+    writer: pq.ParquetWriter | None = None
+    with staged_file(path) as temporary, ExitStack() as opened:
+        for split in SPLITS:
+            for table in prepared_tables(prepared, split):
+                scored = _scored(table, split, release, label)
+                if writer is None:
+                    writer = pq.ParquetWriter(
+                        temporary, scored.schema, version="2.6", compression="zstd"
+                    )
+                    opened.enter_context(writer)
+                writer.write_table(scored)
 
 
-def _scored(path: Path, split: str, release: Release, label: str | None) -> pa.Table:
-    table = read_rows(path)
+def _scored(table: pa.Table, split: str, release: Release, label: str | None) -> pa.Table:
     keys = [name for name in table.column_names if name not in [*release.columns, label]]
-    scores = release.score(read_matrix(path, release.columns))
+    scores = release.score(matrix(table, release.columns))
     answers: dict[str, pa.Array | np.ndarray] = {
         "split": pa.repeat(split, len(table)),
         "unit": scores.units,
@@ -203,7 +243,7 @@ def _scored(path: Path, split: str, release: Release, label: str | None) -> pa.T
     }
     for name, modes in zip(release.measured_columns, scores.modes.T, strict=True):
         answers[f"{name}_mode"] = np.ascontiguousarray(modes)
-    rows = table.select(keys or release.columns)
+    rows = table.select(keys or release.columns).replace_schema_metadata(None)
     _check_names(rows.column_names, answers)
     for name, values in answers.items():
         rows = rows.append_column(name, [values])

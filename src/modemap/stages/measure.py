@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Cost", "measured"]
+__all__ = ["N_ROWS", "Cost", "measured"]
 
 N_ROWS, N_CALLS = 1000, 5
 

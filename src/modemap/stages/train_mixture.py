@@ -1,13 +1,13 @@
 """Stage `train_mixture`: fit the joint density of the rows and the modes of each column."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from modemap.data.matrix import read_matrix
+from modemap.data.matrix import prepared_batches
+from modemap.estimators.blocks import Blocks
 from modemap.estimators.mixture import BayesianGaussianMixture
 from modemap.estimators.normalizer import ModeNormalizer
 from modemap.estimators.preparation import Preparation
@@ -15,13 +15,13 @@ from modemap.estimators.state import save_state
 from modemap.files import staged_directory, write_json
 from modemap.params import Params, TrainMixtureParams
 from modemap.reporting.pictures import draw_curves, draw_modes
+from modemap.sketch import ColumnSketch, sketches_of
 from modemap.stages.entry import run_stage
-from modemap.stages.measure import measured
+from modemap.stages.measure import N_ROWS, measured
 from modemap.stages.record import Trained, record_run
+from modemap.stages.tallies import Distribution, Mean
 
 __all__ = ["train_mixture"]
-
-FloatArray = NDArray[np.float64]
 
 N_QUANTILES = 1001  # of the training rows' log-likelihood: percentiles to a tenth
 N_EXAMPLES = 5  # rows that a person can try the logged model on
@@ -36,10 +36,10 @@ def train_mixture(
     """
     started = time.time()
     preparation = Preparation.load(prepared / "preparation.npz")
-    measured_columns = preparation.measured_columns
-    raw, rows = _measured_rows(prepared / "train", preparation)
-    _, held_out = _measured_rows(prepared / "validation", preparation)
-    with measured(held_out) as cost:
+    columns = preparation.measured_columns
+    rows, held_out = (_scaled(prepared, split, preparation) for split in ("train", "validation"))
+    few = held_out.first(N_ROWS)
+    with measured(few) as cost:
         mixture = BayesianGaussianMixture(
             n_components=params.n_components,
             max_iter=params.max_iter,
@@ -50,52 +50,59 @@ def train_mixture(
             params.n_modes,
             weight_threshold=params.weight_threshold,
             random_state=params.random_state,
-        ).fit(raw)
+        ).fit(prepared_batches(prepared, "train", columns))
     cost.time_call(mixture.score_samples)
-    jacobian = preparation.log_jacobian_
-    reference = mixture.score_samples(rows) - jacobian
+    reference, log_likelihood = Distribution(), Mean()
+    for part, tally in ((rows, reference), (held_out, log_likelihood)):
+        for X in part.batches():
+            tally.add(mixture.score_samples(X) - preparation.log_jacobian_)
     numbers = {
-        "n_rows": len(rows),
+        "n_rows": rows.n_rows,
         "n_components_used": int(np.sum(mixture.weights_ > params.weight_threshold)),
         "n_iter": int(mixture.n_iter_),
         "converged": int(mixture.converged_),
         "lower_bound": float(mixture.lower_bound_),
-        "log_likelihood": float(np.mean(mixture.score_samples(held_out) - jacobian)),
+        "log_likelihood": log_likelihood.value,
     }
     with staged_directory(model) as folder:
         mixture.save(folder / "mixture.npz")
         normalizer.save(folder / "normalizer.npz")
-        quantiles = np.quantile(reference, np.linspace(0, 1, N_QUANTILES))
+        quantiles = reference.quantiles(np.linspace(0, 1, N_QUANTILES))
         save_state(folder / "anomaly.npz", "anomaly", {}, {"log_likelihood": quantiles})
     with staged_directory(plots) as folder:
-        _draw(folder, mixture, normalizer, measured_columns, raw)
+        raw = prepared_batches(prepared, "train", columns)
+        _draw(
+            folder, mixture, normalizer, dict(zip(columns, sketches_of(raw.batches()), strict=True))
+        )
     write_json(metrics, numbers)
     history = {"lower_bound": list(map(float, mixture.lower_bounds_))}
-    outputs, example = {"log_likelihood": "double"}, held_out[:N_EXAMPLES]
-    return Trained(started, numbers, history, cost.numbers(), measured_columns, outputs, example)
+    outputs, example = {"log_likelihood": "double"}, few[:N_EXAMPLES]
+    return Trained(started, numbers, history, cost.numbers(), columns, outputs, example)
 
 
-def _measured_rows(path: Path, preparation: Preparation) -> tuple[FloatArray, FloatArray]:
-    """Return the columns that a density sees, raw and prepared."""
-    raw = read_matrix(path, preparation.columns)
+def _scaled(prepared: Path, split: str, preparation: Preparation) -> Blocks:
+    """Return the columns that a density sees, prepared."""
+    rows = prepared_batches(prepared, split, preparation.columns).mapped(preparation.transform)
     places = preparation.measured_
-    if len(places) == raw.shape[1]:
-        return raw, preparation.transform(raw)
-    rows = preparation.transform(raw)
-    return np.ascontiguousarray(raw[:, places]), np.ascontiguousarray(rows[:, places])
+    if len(places) == len(preparation.columns):
+        return rows
+    return rows.mapped(lambda X: np.ascontiguousarray(X[:, places]))
 
 
 def _draw(
     folder: Path,
     mixture: BayesianGaussianMixture,
     normalizer: ModeNormalizer,
-    columns: Sequence[str],
-    raw: FloatArray,
+    sketches: Mapping[str, ColumnSketch],
 ) -> None:
     draw_curves(folder / "history.png", {"lower bound": mixture.lower_bounds_}, "iteration")
     means = [np.array([mode["mean"] for mode in modes]) for modes in normalizer.modes()]
     draw_modes(
-        folder / "modes.png", dict(zip(columns, zip(raw.T, means, strict=True), strict=True))
+        folder / "modes.png",
+        {
+            name: (sketch.values_and_counts(), column)
+            for (name, sketch), column in zip(sketches.items(), means, strict=True)
+        },
     )
 
 

@@ -7,18 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from modemap.data.matrix import read_matrix
+from modemap.data.matrix import prepared_batches
+from modemap.estimators.blocks import Blocks
 from modemap.estimators.preparation import Preparation
 from modemap.estimators.segments import segment_units
 from modemap.estimators.som import SelfOrganizingMap
 from modemap.estimators.state import save_state
 from modemap.files import staged_directory, write_json
-from modemap.metrics import dead_unit_share, quantization_error, topographic_error
+from modemap.kernels import nearest_units
+from modemap.metrics import dead_unit_share, torn_samples
 from modemap.params import Params, TrainSomParams
 from modemap.reporting.pictures import draw_component_planes, draw_curves
 from modemap.stages.entry import run_stage
-from modemap.stages.measure import measured
+from modemap.stages.measure import N_ROWS, measured
 from modemap.stages.record import Trained, record_run
+from modemap.stages.tallies import Mean
 
 __all__ = ["grid_of", "new_map", "train_som"]
 
@@ -53,20 +56,20 @@ def train_som(
     """
     started = time.time()
     preparation = Preparation.load(prepared / "preparation.npz")
-    rows = preparation.transform(read_matrix(prepared / "train", preparation.columns))
-    held_out = read_matrix(prepared / "validation", preparation.columns)
-    held_out = preparation.transform(held_out)
-    with measured(held_out) as cost:
+    rows, held_out = (
+        prepared_batches(prepared, split, preparation.columns).mapped(preparation.transform)
+        for split in ("train", "validation")
+    )
+    few = held_out.first(N_ROWS)
+    with measured(few) as cost:
         som = new_map(params).fit(rows)
     cost.time_call(som.predict)
-    grid = grid_of(som)
-    segments = segment_units(som.codebook_, n_segments=params.n_segments, **grid)
+    segments = segment_units(som.codebook_, n_segments=params.n_segments, **grid_of(som))
     numbers = {
-        "n_rows": len(rows),
+        "n_rows": rows.n_rows,
         "n_units": len(som.codebook_),
-        "quantization_error": quantization_error(held_out, som.codebook_),
-        "topographic_error": topographic_error(held_out, som.codebook_, **grid, metric=som.metric),
-        "dead_unit_share": dead_unit_share(som.predict(rows), len(som.codebook_)),
+        **_errors(som, held_out),
+        "dead_unit_share": _dead_unit_share(som, rows),
     }
     with staged_directory(model) as folder:
         som.save(folder / "som.npz")
@@ -74,10 +77,24 @@ def train_som(
     with staged_directory(plots) as folder:
         _draw(folder, som, segments, preparation)
     write_json(metrics, numbers)
-    columns, example = preparation.columns, held_out[:N_EXAMPLES]
+    columns, example = preparation.columns, few[:N_EXAMPLES]
     return Trained(
         started, numbers, som.history_, cost.numbers(), columns, {"unit": "long"}, example
     )
+
+
+def _errors(som: SelfOrganizingMap, rows: Blocks) -> dict[str, float]:
+    quantization, topographic = Mean(), Mean()
+    for X in rows.batches():
+        quantization.add(nearest_units(X, som.codebook_)[1])
+        topographic.add(torn_samples(X, som.codebook_, **grid_of(som), metric=som.metric))
+    return {"quantization_error": quantization.value, "topographic_error": topographic.value}
+
+
+def _dead_unit_share(som: SelfOrganizingMap, rows: Blocks) -> float:
+    n_units = len(som.codebook_)
+    hits = sum(np.bincount(som.predict(X), minlength=n_units) for X in rows.batches())
+    return dead_unit_share(np.flatnonzero(hits), n_units)
 
 
 def _draw(

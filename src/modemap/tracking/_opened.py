@@ -5,10 +5,15 @@ import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
+from modemap.files import is_running
 from modemap.tracking.store import Store
 
-__all__ = ["close_abandoned", "opened_run"]
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+__all__ = ["abandoned_runs", "close_abandoned", "opened_run"]
 
 HOST = "modemap.host"
 PROCESS = "modemap.process"
@@ -33,19 +38,16 @@ def opened_run(
         store.client.set_terminated(run.info.run_id, status)
 
 
-def close_abandoned(store: Store) -> None:
-    """End the runs that a process of this machine left open when it was killed."""
+def abandoned_runs(store: Store) -> list["Run"]:
+    """Return the runs that a process of this machine left open when it was killed."""
     where = f"attributes.status = 'RUNNING' AND tags.`{HOST}` = '{socket.gethostname()}'"
-    for run in store.client.search_runs([store.experiment_id], where):
-        if not _is_alive(int(run.data.tags[PROCESS])):
-            store.client.set_terminated(run.info.run_id, "KILLED")
+    with store.asked() as client:
+        found = client.search_runs([store.experiment_id], where)
+    return [run for run in found if not is_running(int(run.data.tags[PROCESS]))]
 
 
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass  # it is another user's
-    return True
+def close_abandoned(store: Store) -> None:
+    """End them as killed."""
+    with store.asked() as client:
+        for run in abandoned_runs(store):
+            client.set_terminated(run.info.run_id, "KILLED")

@@ -16,6 +16,7 @@ __all__ = [
     "DIRTY",
     "FILE_TAG",
     "LINEAGE_FILES",
+    "OUTPUT_TAG",
     "UNKNOWN",
     "Lineage",
     "package_version",
@@ -25,6 +26,7 @@ __all__ = [
 UNKNOWN = "unknown"
 DIRTY = "modemap.dirty"
 FILE_TAG = "modemap.sha256."  # begins the tags with the digests of the lineage files
+OUTPUT_TAG = "modemap.dvc."  # begins the tags with the md5 of outputs
 FLOW_RUN_VARIABLE = "MODEMAP_FLOW_RUN"
 COMMIT_VARIABLE = "MODEMAP_COMMIT"  # of the checkout that an image was built from
 LINEAGE_FILES = ("params.yaml", "dvc.yaml", "dvc.lock")
@@ -50,7 +52,7 @@ class Lineage:
             "modemap.package_version": self.package_version,
         }
         return tags | {
-            f"modemap.dvc.{path}": md5
+            f"{OUTPUT_TAG}{path}": md5
             for path, md5 in sorted(self.data.items())
             if path in paths or not paths
         }

@@ -19,7 +19,7 @@ from modemap.files import canonical_json, sha256_file
 from modemap.release import release_digest, verify_release
 from modemap.tracking._client import error_code
 from modemap.tracking._opened import close_abandoned, opened_run
-from modemap.tracking.lineage import FILE_TAG, LINEAGE_FILES
+from modemap.tracking.lineage import FILE_TAG, LINEAGE_FILES, OUTPUT_TAG
 from modemap.tracking.runs import numbers
 from modemap.tracking.store import Store
 
@@ -59,6 +59,15 @@ class Version:
         if not isinstance(verdict, dict) or set(verdict) != VERDICT_KEYS:
             return None
         return verdict if SHA256.fullmatch(str(verdict["sha256"])) else None
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        """The outputs of DVC that it was made of, each with its md5."""
+        return {
+            tag.removeprefix(OUTPUT_TAG): md5
+            for tag, md5 in self.tags.items()
+            if tag.startswith(OUTPUT_TAG)
+        }
 
 
 class Registry:

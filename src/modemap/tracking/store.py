@@ -15,7 +15,7 @@ from modemap.tracking._sqlite import ROOT_TAG, follow_move, locked, recorded_roo
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-__all__ = ["Store", "open_store", "prepare_to_open", "store_exists"]
+__all__ = ["Store", "moved_from", "open_store", "prepare_to_open", "store_exists"]
 
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
 DATABASE = Path("mlruns", "mlflow.db")
@@ -33,6 +33,11 @@ class Store:
     experiment_id: str
     client: "MlflowClient"
 
+    @property
+    def is_own(self) -> bool:
+        """Whether it is the checkout's own, in ``mlruns``."""
+        return self.uri == f"sqlite:///{self.root / DATABASE}"
+
     @contextmanager
     def asked(self) -> Iterator["MlflowClient"]:
         """Yield the client; what the store raises in the block becomes a RegistryError."""
@@ -43,6 +48,24 @@ class Store:
 def store_exists(root: Path) -> bool:
     """Tell whether there is a store to read; one that the environment names is taken to exist."""
     return bool(os.environ.get(URI_VARIABLE)) or (root / DATABASE).exists()
+
+
+def moved_from(root: Path, project: str) -> Path | None:
+    """Return the folder below which the checkout's own store places its files, if it is another.
+
+    Raises
+    ------
+    RegistryError
+        If the database cannot be read.
+    """
+    root = root.resolve()
+    if os.environ.get(URI_VARIABLE):
+        return None
+    try:
+        recorded = recorded_root(root / DATABASE, project)
+    except sqlite3.Error as error:
+        refuse(str(root / DATABASE), error)
+    return None if recorded in (None, str(root)) else Path(recorded)
 
 
 def prepare_to_open() -> None:

@@ -1,0 +1,221 @@
+"""Score every row of a source by a registered version, piece by piece, into a Parquet file."""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from modemap.data.intake import Intake
+from modemap.data.parts import keeping_parts
+from modemap.data.sources import source_files, source_pieces
+from modemap.data.streams import Watch, unwatched, writing
+from modemap.errors import DataError, RegistryError
+from modemap.lifecycle.candidate import Promoted
+from modemap.lifecycle.history import History
+from modemap.params import load_params
+from modemap.release import Release, load_release, unit_positions
+from modemap.tracking.registry import Registry
+from modemap.tracking.store import open_store
+
+__all__ = ["Scored", "score"]
+
+REASON = "not_scored"  # column of the rule that a row without scores breaks
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What was written."""
+
+    n_rows: int
+    n_without: int  # rows that could not be scored
+    version: int
+    digest: str
+
+
+def score(
+    root: Path,
+    source: str,
+    output: Path,
+    *,
+    number: int | None = None,
+    key: Sequence[str] = (),
+    watch: Watch = unwatched,
+) -> Scored:
+    """Write what version ``number``, by default the champion, says of each row of ``source``.
+
+    Rows keep their order. Each has its key columns, then unit, segment, place on the map, distance,
+    anomaly percentile, log-likelihood and the mode of every measured value. A row that training
+    would not have taken has none of these, and says why in ``not_scored``. The file appears whole;
+    a run that was killed is gone on with.
+
+    Parameters
+    ----------
+    root : Path
+        The project.
+    source : str
+        A file, a glob, or whatever else ``ingest.source`` may name.
+    output : Path
+        The Parquet file to write; its schema names model, version and digest.
+    number : int, optional
+        A version.
+    key : sequence of str, optional
+        Columns to carry along; by default the project's key, or all columns where the source lacks
+        it.
+    watch : callable, optional
+        Sees pieces go by.
+
+    Raises
+    ------
+    DataError
+        If the source cannot be read, or lacks a column or a kind of value that training took.
+    RegistryError, ReleaseError
+        If there is no such version, or it is damaged.
+    """
+    _check_suffix(output)
+    registry = Registry(open_store(root, load_params(root / "params.yaml").project))
+    version = _version(registry, number)
+    with tempfile.TemporaryDirectory(prefix="modemap-score-") as folder:
+        release = load_release(version.release(Path(folder)), version.digest)
+    scorer = _Scorer(release, source, key)
+    remarks = {"model": registry.model, "version": str(version.number), "digest": version.digest}
+    identity = [version.digest, list(key), *_identity(source)]
+    n_rows = n_without = 0
+    with keeping_parts(output, identity) as parts:
+        pieces = _Pieces(source, watch)
+        tables = parts.tables(pieces, lambda table, _: scorer.scored(table))
+        first = next(tables)
+        schema = first.schema.with_metadata({f"modemap.{k}": v for k, v in remarks.items()})
+        with writing(output, schema, None) as write:
+            for table in chain([first], tables):
+                write(table.cast(schema))
+                n_rows += len(table)
+                n_without += len(table) - table[REASON].null_count
+    return Scored(n_rows, n_without, version.number, version.digest)
+
+
+class _Scorer:
+    """Scores of a table as a table."""
+
+    def __init__(self, release: Release, source: str, key: Sequence[str]) -> None:
+        self.release, self.source, self.key = release, source, list(key)
+        self.intake = Intake(release)
+        self.positions = unit_positions(release.som)
+
+    def scored(self, table: pa.Table) -> pa.Table:
+        """Return the key columns of ``table`` and its scores."""
+        absent = self.intake.absent(table.column_names)
+        if absent:
+            _refuse(self.source, "must have each column that training took", absent[0])
+        keys = table.select(self._key(table.column_names))
+        X = self.intake.matrix(table)
+        reasons = self._reasons(X)
+        is_fine = np.array([reason is None for reason in reasons])
+        answers = self._answers(X[is_fine])
+        columns = {name: _spread(values, is_fine) for name, values in answers.items()}
+        columns[REASON] = pa.array(reasons, pa.string())
+        both = sorted(set(keys.column_names) & set(columns))
+        if both:
+            rule = "no key column may have the name of an answer"
+            _refuse(
+                self.source, rule, both[0], found="it has", hint="rename it, or name other keys"
+            )
+        return pa.table({**dict(zip(keys.column_names, keys.columns, strict=True)), **columns})
+
+    def _key(self, names: Sequence[str]) -> list[str]:
+        for name in self.key:
+            if name not in names:
+                _refuse(self.source, "must have each key column", name)
+        if self.key:
+            return self.key
+        known = self.intake.key
+        return known if known and set(known) <= set(names) else list(names)
+
+    def _reasons(self, X: NDArray[np.float64]) -> list[str | None]:
+        reasons: list[str | None] = [None] * len(X)
+        for rule, where in self.intake.faults(X).items():
+            for row in np.flatnonzero(where.any(axis=1)):
+                reasons[row] = f"{self.intake.numbers[int(np.argmax(where[row]))]}: {rule}"
+        return reasons
+
+    def _answers(self, X: NDArray[np.float64]) -> dict[str, NDArray[np.generic]]:
+        if not len(X):  # no row, but columns of the right types
+            center = self.release.preparation.center_[np.newaxis]
+            return {name: values[:0] for name, values in self._answers(center).items()}
+        scores = self.release.score(X)
+        row, column = self.positions[scores.units].T
+        modes = zip(self.release.measured_columns, scores.modes.T, strict=True)
+        return {
+            "unit": scores.units,
+            "segment": scores.segments,
+            "map_row": row,
+            "map_column": column,
+            "map_distance": scores.distances,
+            "anomaly_percentile": scores.anomaly_percentile,
+            "log_likelihood": scores.log_likelihood,
+            **{f"{name}_mode": values for name, values in modes},
+        }
+
+
+class _Pieces:
+    """The pieces of a source, from any number on."""
+
+    def __init__(self, source: str, watch: Watch) -> None:
+        self.source, self.watch = source, watch
+
+    def batches(self, first: int = 0) -> Iterator[pa.Table]:
+        """Yield the pieces from number ``first`` on."""
+        tables = (table for _, table in islice(source_pieces(self.source), first, None))
+        yield from self.watch(tables, "scoring", None)
+
+
+def _version(registry: Registry, number: int | None) -> Promoted:
+    if number is not None:
+        version = registry.get(number)
+        return Promoted(registry, version.number, version.digest)
+    promoted = Promoted.of(registry, History(registry).head())
+    if promoted is None:
+        raise RegistryError(
+            f"registered model {registry.model}",
+            "a champion must be there to score by",
+            found="none was promoted yet",
+            hint="run `modemap run`, or name a version: --version",
+        )
+    return promoted
+
+
+def _identity(source: str) -> list[object]:
+    """Return what tells whether a source was written anew."""
+    found: list[object] = [source]
+    for path in source_files(source):
+        status = path.stat()
+        found.append((str(path.resolve()), status.st_size, status.st_mtime_ns))
+    return found
+
+
+def _spread(values: NDArray[np.generic], is_fine: NDArray[np.bool_]) -> pa.Array:
+    """Return ``values`` at the rows that are fine, null elsewhere."""
+    if is_fine.all():
+        return pa.array(np.ascontiguousarray(values))
+    spread = np.zeros(len(is_fine), values.dtype)
+    spread[is_fine] = values
+    return pa.array(spread, mask=~is_fine)
+
+
+def _check_suffix(output: Path) -> None:
+    if output.suffix != ".parquet":
+        found, hint = output.suffix or "no suffix", "scores are Parquet"
+        raise DataError(output, "must end in .parquet", found=found, hint=hint)
+
+
+def _refuse(source: str, rule: str, column: str, *, found: str = "", hint: str = "") -> None:
+    raise DataError(
+        f"{source}: column `{column}`",
+        rule,
+        found=found or "no such column",
+        hint=hint or "mend the export, or name another source",
+    )

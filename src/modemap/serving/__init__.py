@@ -1,0 +1,1 @@
+"""The door for programs: an HTTP service that follows the champion."""

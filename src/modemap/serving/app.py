@@ -1,0 +1,252 @@
+"""The service: what it answers at which address. See docs/serving.md."""
+
+import asyncio
+import copy
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi_offline import FastAPIOffline
+from starlette.exceptions import HTTPException
+from starlette.responses import HTMLResponse, Response
+
+from modemap.errors import ModemapError
+from modemap.params import ServeParams
+from modemap.serving import documents
+from modemap.serving.answers import answered_by, as_table, by_column, by_row, explained, written
+from modemap.serving.bodies import ARROW, JSON, arrow_bytes, read_json_body, read_rows
+from modemap.serving.coding import decoded, encoded
+from modemap.serving.following import Follower
+from modemap.serving.limits import RETRY, Limits
+from modemap.serving.observed import Observed, Observer
+from modemap.serving.page import page
+from modemap.serving.problems import Problem, answer
+from modemap.serving.scoring import Scorer
+from modemap.serving.served import Served
+
+__all__ = ["create_app"]
+
+MAX_EXPLAINED = 100  # rows; each is looked at in 32 orders of its columns
+MAX_SAMPLED = 100_000
+LOADING = """<!doctype html><meta http-equiv="refresh" content="1"><title>modemap</title>
+<p>A release is being loaded; <a href="readyz">what is known of it</a>.</p>"""
+
+
+def create_app(follower: Follower, params: ServeParams, keys: Mapping[str, str]) -> FastAPI:
+    """Return the service of what ``follower`` follows.
+
+    Parameters
+    ----------
+    follower : Follower
+        Started and stopped with the service.
+    params : ServeParams
+        Its limits.
+    keys : mapping of str to str
+        The sha256 of each API key, by name; without any, every caller is let in.
+    """
+    observer, scorer = Observer(), Scorer()
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        follower.start()
+        yield
+        await asyncio.to_thread(follower.stop)
+
+    app = FastAPIOffline(
+        title="modemap",
+        description=documents.DESCRIPTION,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    for kind in (Problem, ModemapError, Exception):
+        app.add_exception_handler(kind, answer)
+    app.add_exception_handler(HTTPException, _told)
+    app.add_exception_handler(RequestValidationError, _told_of_query)
+    _add_routes(app, _Service(follower, params, observer, scorer))
+    routes = frozenset(route.path for route in app.routes if hasattr(route, "path"))
+    app.add_middleware(Limits, params=params, keys=keys)
+    app.add_middleware(Observed, observer=observer, routes=routes)
+    return app
+
+
+class _Service:
+    """What the routes share."""
+
+    def __init__(
+        self, follower: Follower, params: ServeParams, observer: Observer, scorer: Scorer
+    ) -> None:
+        self.follower, self.params, self.observer, self.scorer = follower, params, observer, scorer
+
+    def served(self) -> Served:
+        """Return the release that answers now."""
+        served = self.follower.served
+        if served is None:
+            found = _said(self.follower.trouble) or "it is being loaded, or none is promoted"
+            raise Problem(503, "a release must be loaded", RETRY, found=found, hint="see /readyz")
+        return served
+
+    async def rows(self, request: Request, served: Served) -> tuple[Any, str]:
+        """Return the rows of a request and the form they came in."""
+        kind = request.headers.get("content-type", "")
+        return read_rows(await request.body(), kind, served.reader, self.params.max_rows)
+
+
+def _add_routes(app: FastAPI, service: _Service) -> None:
+    _add_models(app, service)
+    _add_operations(app, service)
+    _add_hosting(app, service)
+
+
+def _add_models(app: FastAPI, service: _Service) -> None:
+    """Add what is asked of the models."""
+
+    @app.post("/v1/score", tags=["rows"], openapi_extra=documents.rows_in(documents.SCORES))
+    async def score(
+        request: Request,
+        modes: bool = Query(False, description="Also the mode of each value."),
+    ) -> Response:
+        """Unit, place on the map, segment, anomaly percentile and log-likelihood of each row."""
+        served = service.served()
+        X, form = await service.rows(request, served)
+        scores = await service.scorer.score(served, X)
+        service.observer.answered(served, scores)
+        columns = written(served, scores, modes)
+        if form == "arrow":
+            return Response(arrow_bytes(as_table(served, columns)), media_type=ARROW)
+        answers = {form: by_row(columns) if form == "rows" else by_column(columns)}
+        return _json({**answered_by(served), **answers})
+
+    @app.post("/v1/explain", tags=["rows"], openapi_extra=documents.rows_in(documents.EXPLAINED))
+    async def explain(request: Request) -> Response:
+        """Which columns make a row unusual, as shares that add up, and what is typical near it."""
+        served = service.served()
+        X, _ = await service.rows(request, served)
+        if len(X) > MAX_EXPLAINED:
+            raise Problem(422, f"{MAX_EXPLAINED} rows are explained at once", found=len(X))
+        scores = await service.scorer.score(served, X)
+        found = await asyncio.to_thread(explained, served, X, scores)
+        return _json({**answered_by(served), "rows": found})
+
+    @app.post("/v1/encode", tags=["rows"], openapi_extra=documents.rows_in(documents.ENCODED))
+    async def encode(request: Request) -> Response:
+        """Each value within its mode, and the mode."""
+        served = service.served()
+        X, _ = await service.rows(request, served)
+        columns = await asyncio.to_thread(encoded, served, X)
+        return _json({**answered_by(served), "columns": columns})
+
+    @app.post("/v1/decode", tags=["rows"], openapi_extra=documents.encoding_in())
+    async def decode(request: Request) -> Response:
+        """The rows that an encoding stands for; nothing is lost."""
+        served = service.served()
+        document = read_json_body(await request.body())
+        columns = await asyncio.to_thread(decoded, served, document)
+        return _json({**answered_by(served), "columns": columns})
+
+    @app.get("/v1/sample", tags=["rows"])
+    async def sample(
+        n: int = Query(10, ge=1, le=MAX_SAMPLED, description="How many."),
+        seed: int = Query(0, ge=0, lt=2**32, description="The same rows for the same seed."),
+    ) -> Response:
+        """Rows drawn from the joint density, in the columns' own units."""
+        served = service.served()
+        columns = await asyncio.to_thread(_sampled, served, n, seed)
+        return _json({**answered_by(served), "columns": columns})
+
+    @app.get("/v1/models", tags=["models"])
+    async def models() -> Response:
+        """The release that answers, and the columns of a row."""
+        return _json({"models": [_model(service.served())]})
+
+
+def _add_operations(app: FastAPI, service: _Service) -> None:
+    """Add what those who run the service ask."""
+
+    @app.get("/healthz", tags=["operations"])
+    async def healthz() -> Response:
+        """Whether the process answers."""
+        return _json({"status": "alive"})
+
+    @app.get("/readyz", tags=["operations"])
+    async def readyz() -> Response:
+        """Whether a release is loaded and answered its golden rows."""
+        served, trouble = service.follower.served, service.follower.trouble
+        document = answered_by(served) if served else {"version": None, "digest": None}
+        status = 200 if served else 503
+        return _json({"ready": served is not None, **document, "trouble": _said(trouble)}, status)
+
+    @app.get("/metrics", tags=["operations"])
+    async def metrics() -> Response:
+        """Counters for Prometheus."""
+        follower = service.follower
+        text = service.observer.page(follower.served, follower.trouble is not None)
+        return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    @app.get("/", include_in_schema=False)
+    async def home() -> HTMLResponse:
+        served = service.follower.served
+        return HTMLResponse(page(served)) if served else HTMLResponse(LOADING, 503, RETRY)
+
+
+def _add_hosting(app: FastAPI, service: _Service) -> None:
+    """Add the two addresses that hosting platforms expect of a container."""
+
+    @app.get("/ping", tags=["hosting"])
+    async def ping() -> Response:
+        """200 once rows can be scored."""
+        return _json(answered_by(service.served()))
+
+    @app.post("/invocations", tags=["hosting"], openapi_extra=documents.rows_in(documents.SCORES))
+    async def invocations(request: Request) -> Response:
+        """The scores of rows, as MLflow's and the platforms' clients ask for them."""
+        served = service.served()
+        X, _ = await service.rows(request, served)
+        scores = await service.scorer.score(served, X)
+        service.observer.answered(served, scores)
+        return _json({**answered_by(served), "predictions": by_row(written(served, scores))})
+
+
+def _model(served: Served) -> dict[str, Any]:
+    release = served.release
+    return {
+        **answered_by(served),
+        "role": "champion",
+        "since": served.since,
+        "columns": served.reader.columns,
+        "units": len(release.som.codebook_),
+        "segments": int(release.segments.max()) + 1,
+        "example": served.example,
+    }
+
+
+def _sampled(served: Served, n: int, seed: int) -> dict[str, list[float]]:
+    release = served.release
+    mixture = copy.copy(release.mixture)
+    mixture.random_state = seed
+    rows, _ = mixture.sample(n)
+    places = release.preparation.measured_
+    raw = rows * release.preparation.scale_[places] + release.preparation.center_[places]
+    return dict(zip(release.measured_columns, raw.T.tolist(), strict=True))
+
+
+def _said(trouble: ModemapError | None) -> str | None:
+    return " ".join(str(trouble).split()) if trouble else None
+
+
+def _json(document: Mapping[str, Any], status: int = 200) -> Response:
+    return Response(orjson.dumps(document), status, media_type=JSON)
+
+
+async def _told(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101  # it is registered for no other
+    return Problem(error.status_code, str(error.detail).lower(), error.headers).response()
+
+
+async def _told_of_query(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101  # it is registered for no other
+    first = error.errors()[0]
+    name = str(first["loc"][-1])
+    return Problem(422, first["msg"], column=name, found=str(first.get("input"))[:80]).response()
