@@ -6,7 +6,7 @@ import gzip
 import pyarrow as pa
 import pytest
 
-from modemap.data.tables import plain_table, read_table, read_tables
+from modemap.data.tables import plain_table, read_tables
 from modemap.errors import DataError
 
 ROWS = pa.table({"n": range(1000), "at": ["N", None] * 500})
@@ -29,7 +29,7 @@ def test_files_and_streams_give_the_rows(tmp_path, stream, compression):
     pieces = list(read_tables(path, {}))
 
     assert [len(piece) for piece in pieces] == [300, 300, 300, 100]
-    assert read_table(path, {}) == plain_table(pa.concat_tables(pieces)) == plain_table(ROWS)
+    assert plain_table(pa.concat_tables(pieces)) == plain_table(ROWS)
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -69,4 +69,4 @@ def test_compressed_csv_is_read_by_its_name(tmp_path, suffix, pack):
     packed = tmp_path / f"rows.csv{suffix}"
     packed.write_bytes(bytes(pack(text)))
 
-    assert read_table(packed, {}) == read_table(tmp_path / "rows.csv", {})
+    assert [*read_tables(packed, {})] == [*read_tables(tmp_path / "rows.csv", {})]
