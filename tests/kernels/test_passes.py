@@ -68,17 +68,18 @@ def test_two_nearest_units_agree_with_brute_force(X, codebook):
 
 @pytest.mark.parametrize("n_threads", [1, 2])
 def test_a_search_in_single_precision_finds_the_two_nearest_units(n_threads):
-    """Samples too far out for it, and those with a value missing, are found as well."""
+    """So it does where a value is missing, and for a sample too far out for it."""
     rng = np.random.default_rng(0)
     X, codebook = rng.normal(size=(1100, 3)), rng.normal(size=(20, 3))
-    X[5] = 1e60
-    units = Prepared(codebook, n_threads=n_threads)
+    units, two = (Prepared(part, n_threads=n_threads) for part in (codebook, codebook[:2]))
 
     found = two_nearest_soon(X, units)
     holes = two_nearest_soon(np.where(np.eye(1100, 3) > 0, np.nan, X), units, is_missing=True)
+    far = two_nearest_soon(np.vstack((X, np.full(3, 1e60))), two)
 
     np.testing.assert_array_equal(found, two_nearest_units(X, codebook))
     np.testing.assert_array_equal(np.transpose(holes)[3:], np.transpose(found)[3:])
+    assert (far[0][-1], far[1][-1]) == (0, 1)
 
 
 def test_unit_distances_agree_with_brute_force(X, codebook):
