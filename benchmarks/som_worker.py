@@ -21,7 +21,7 @@ import torch
 import xpysom
 
 from modemap import SelfOrganizingMap
-from modemap.kernels import sums_by_unit
+from modemap.kernels import Prepared, sums_by_unit
 from modemap.metrics import quantization_error, topographic_error
 
 MISSING_SHARE = 0.1
@@ -179,7 +179,7 @@ def predict() -> dict[str, list[float]]:
     som.predict(X[:1000])
     turns = [
         (
-            cpu_seconds(lambda: sums_by_unit(X, weights, som.codebook_)),
+            cpu_seconds(lambda: sums_by_unit(X, weights, Prepared(som.codebook_))),
             cpu_seconds(lambda: som.predict(X)),
         )
         for _ in range(2)

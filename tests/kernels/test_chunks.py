@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modemap.kernels import chunk_slices, map_chunks
+from modemap.kernels import chunk_slices, map_chunks, same_threads
 
 
 @given(st.integers(0, 10**9))
@@ -54,3 +54,18 @@ def test_an_error_in_a_chunk_is_raised():
 
     with pytest.raises(ArithmeticError, match="row 0"):
         list(map_chunks(fail, 5000, 2))
+
+
+def test_threads_that_are_shared_start_once():
+    """Several passes run on the same two threads; a pass inside a pass does not wait for them."""
+
+    def names(_):
+        inner = list(map_chunks(lambda _: threading.get_ident(), 1024, 2))
+        return threading.get_ident(), len(inner)
+
+    with same_threads(2):
+        found = [pair for _ in range(20) for pair in map_chunks(names, 5000, 2)]
+
+    assert len({name for name, _ in found}) <= 2
+    assert {n for _, n in found} == {2}
+    assert not {name for name, _ in found} & {thread.ident for thread in threading.enumerate()}

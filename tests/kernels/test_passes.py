@@ -7,10 +7,12 @@ import pytest
 
 from modemap.kernels import (
     Grid,
+    Prepared,
     covariance,
     nearest_units,
     present,
     sums_by_unit,
+    two_nearest_soon,
     two_nearest_units,
     unit_distances,
 )
@@ -64,6 +66,22 @@ def test_two_nearest_units_agree_with_brute_force(X, codebook):
     np.testing.assert_array_equal(np.transpose(found), order[:, :2])
 
 
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_a_search_in_single_precision_finds_the_two_nearest_units(n_threads):
+    """So it does where a value is missing, and for a sample too far out for it."""
+    rng = np.random.default_rng(0)
+    X, codebook = rng.normal(size=(1100, 3)), rng.normal(size=(20, 3))
+    units, two = (Prepared(part, n_threads=n_threads) for part in (codebook, codebook[:2]))
+
+    found = two_nearest_soon(X, units)
+    holes = two_nearest_soon(np.where(np.eye(1100, 3) > 0, np.nan, X), units, is_missing=True)
+    far = two_nearest_soon(np.vstack((X, np.full(3, 1e60))), two)
+
+    np.testing.assert_array_equal(found, two_nearest_units(X, codebook))
+    np.testing.assert_array_equal(np.transpose(holes)[3:], np.transpose(found)[3:])
+    assert (far[0][-1], far[1][-1]) == (0, 1)
+
+
 def test_unit_distances_agree_with_brute_force(X, codebook):
     """All distances are there."""
     np.testing.assert_allclose(unit_distances(X, codebook), full_distances(X, codebook))
@@ -71,7 +89,7 @@ def test_unit_distances_agree_with_brute_force(X, codebook):
 
 def test_sums_by_unit_agree_with_plain_numpy(X, codebook, weights):
     """Sums, totals and the distance are those of the nearest units."""
-    found = sums_by_unit(X, weights, codebook)
+    found = sums_by_unit(X, weights, Prepared(codebook))
 
     units, distances = nearest_units(X, codebook)
     share = weights[:, None] * (units[:, None] == np.arange(12))
@@ -83,9 +101,9 @@ def test_sums_by_unit_agree_with_plain_numpy(X, codebook, weights):
 
 def test_counts_alone_are_those_of_the_whole_pass(X, codebook, weights):
     """Without sums and distances."""
-    found = sums_by_unit(X, weights, codebook, counts_alone=True)
+    found = sums_by_unit(X, weights, Prepared(codebook), counts_alone=True)
 
-    np.testing.assert_array_equal(found.counts, sums_by_unit(X, weights, codebook).counts)
+    np.testing.assert_array_equal(found.counts, sums_by_unit(X, weights, Prepared(codebook)).counts)
     assert found.sums.size == 0
 
 
@@ -121,7 +139,10 @@ def test_a_constant_feature_has_no_variance():
 def test_the_number_of_threads_changes_no_bit(X, codebook, weights, n_threads):
     """Chunks are the same and added in the same order."""
     alone, together = (
-        (*sums_by_unit(X, weights, codebook, n), *covariance([Rows(X, weights)], n))
+        (
+            *sums_by_unit(X, weights, Prepared(codebook, n_threads=n)),
+            *covariance([Rows(X, weights)], n),
+        )
         for n in (1, n_threads)
     )
 
@@ -139,7 +160,7 @@ def test_what_cannot_be_written_is_not_compiled_for_again(X, codebook, weights):
         for layout in "CF":
             nearest_units(samples, np.asarray(units, order=layout))
             two_nearest_units(samples, np.asarray(units, order=layout))
-            sums_by_unit(samples, weights, np.asarray(units, order=layout))
+            sums_by_unit(samples, weights, Prepared(np.asarray(units, order=layout)))
             counts.append([len(kernel.signatures) for kernel in kernels])
 
     assert counts[0] == counts[1] == counts[2] == counts[3]
@@ -151,7 +172,7 @@ def test_many_features_change_no_bit_either():
     X, codebook = rng.normal(size=(1200, 70)), rng.normal(size=(300, 70))
     weights = np.ones(1200)
 
-    alone, together = (sums_by_unit(X, weights, codebook, n) for n in (1, 2))
+    alone, together = (sums_by_unit(X, weights, Prepared(codebook, n_threads=n)) for n in (1, 2))
     whole = nearest_units(X, codebook)
     parts = [nearest_units(part, codebook) for part in np.split(X, [1, 7, 500])]
 

@@ -9,12 +9,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from modemap.kernels import FloatArray, Grid, UnitSums, mixed, strengths
+from modemap.kernels import FloatArray, Grid, UnitSums, chunk_slices, map_slices, mixed, strengths
 
 __all__ = ["DECAYS", "Neighborhood", "decayed", "smoothed", "updated"]
 
 DECAYS = ("linear", "exponential", "inverse")
 BLOCK_CELLS = 1 << 20  # strengths held at once
+ROWS_AT_ONCE = 4  # of a grid that a thread smooths, or more
+UNITS_AT_ONCE = 128  # whose means a thread takes, or more
 NEGLIGIBLE = 1e-290  # a smaller total of neighborhood strengths has lost its digits
 
 
@@ -58,8 +60,13 @@ def smoothed(
     along_columns = strengths(grid.axis(rows=False), radius, kind)
     over_rows = mixed(along_rows, values.reshape(*grid.shape, -1), n_threads)
     both = np.empty_like(over_rows)
-    for row, out in zip(over_rows, both, strict=True):
-        out[...] = mixed(along_columns, row)
+
+    def smooth(rows: slice) -> None:
+        for row, out in zip(over_rows[rows], both[rows], strict=True):
+            out[...] = mixed(along_columns, row)
+
+    for _ in map_slices(smooth, chunk_slices(len(both), min_rows=ROWS_AT_ONCE), n_threads):
+        pass
     return both.reshape(values.shape)
 
 
@@ -90,8 +97,7 @@ def updated(
     pulls = smoothed(found.sums, neighborhood, n_threads)
     sums, totals = pulls[:, :n_features], pulls[:, n_features:]
     if neighborhood.kind != "mexican_hat":
-        is_reached = np.broadcast_to(totals > NEGLIGIBLE, codebook.shape)
-        return np.divide(sums, totals, out=codebook.copy(), where=is_reached)
+        return _means(sums, totals, codebook, n_threads)
     sizes = smoothed(found.weights, neighborhood, n_threads, is_absolute=True)
     is_reached = np.broadcast_to(sizes > NEGLIGIBLE, codebook.shape)
     steps = np.zeros_like(codebook)
@@ -101,3 +107,19 @@ def updated(
     )
     low, high = (extreme(codebook, means) for extreme in (np.fmin, np.fmax))
     return np.clip(codebook + steps, low.min(axis=0), high.max(axis=0))
+
+
+def _means(
+    sums: FloatArray, totals: FloatArray, codebook: FloatArray, n_threads: int
+) -> FloatArray:
+    """Return sums over totals, and the unit of before where the total is nothing."""
+    out = np.empty_like(codebook)
+
+    def divide(units: slice) -> None:
+        out[units] = codebook[units]
+        is_reached = np.broadcast_to(totals[units] > NEGLIGIBLE, out[units].shape)
+        np.divide(sums[units], totals[units], out=out[units], where=is_reached)
+
+    for _ in map_slices(divide, chunk_slices(len(out), min_rows=UNITS_AT_ONCE), n_threads):
+        pass
+    return out

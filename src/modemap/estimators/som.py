@@ -17,7 +17,15 @@ from modemap.estimators.samples import Samples, checked_rows
 from modemap.estimators.saving import model_from, params_of, require_arrays
 from modemap.estimators.state import load_state, reading, save_state
 from modemap.estimators.training import HISTORY, History
-from modemap.kernels import FloatArray, Grid, IntArray, UnitSums, nearest_units, unit_distances
+from modemap.kernels import (
+    FloatArray,
+    Grid,
+    IntArray,
+    UnitSums,
+    nearest_units,
+    same_threads,
+    unit_distances,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -222,14 +230,13 @@ class SelfOrganizingMap(TransformerMixin, BaseEstimator):
         samples = Samples(self, X, sample_weight, reset=True, is_whole=self.training == "online")
         trainer, early = checked_arguments(self, samples.total_weight)
         random_state = check_random_state(self.random_state)
-        codebook = initial_codebook(
-            self.init, samples, trainer.grid.shape, random_state, trainer.n_threads
-        )
-        history = History()
-        if self.training == "batch":
-            codebook, counts = trainer.batch(samples, codebook, early, history)
-        else:
-            codebook, counts = trainer.online(samples, codebook, early, history, random_state)
+        shape, n_threads, history = trainer.grid.shape, trainer.n_threads, History()
+        with same_threads(n_threads):
+            codebook = initial_codebook(self.init, samples, shape, random_state, n_threads)
+            if self.training == "batch":
+                codebook, counts = trainer.batch(samples, codebook, early, history)
+            else:
+                codebook, counts = trainer.online(samples, codebook, early, history, random_state)
         self.n_rows_, self.n_columns_ = trainer.grid.shape
         self.codebook_, self.unit_counts_ = codebook, counts
         self.history_ = history.entries
@@ -292,7 +299,8 @@ class SelfOrganizingMap(TransformerMixin, BaseEstimator):
             self.codebook_, _ = trainer.online_epochs(
                 samples, self.codebook_, range(n_before, self.n_iter_), history, random_state
             )
-            counts = trainer.accumulate(samples, self.codebook_, counts_alone=True).counts
+            units = trainer.prepared(self.codebook_)
+            counts = trainer.accumulate(samples, units, counts_alone=True).counts
             self.unit_counts_ = counts if is_first else self.unit_counts_ + counts
         else:
             self._take_in(trainer, samples, history)

@@ -13,10 +13,11 @@ from modemap.estimators.samples import Part
 from modemap.kernels import (
     FloatArray,
     Grid,
+    Prepared,
     UnitSums,
     present,
     sums_by_unit,
-    two_nearest_units,
+    two_nearest_soon,
 )
 
 __all__ = ["HISTORY", "Early", "History", "Schedule", "Trainer"]
@@ -105,13 +106,17 @@ class Trainer:
     verbose: bool
     n_threads: int
 
+    def prepared(self, codebook: FloatArray) -> Prepared:
+        """Return a codebook as the passes of an epoch search it."""
+        return Prepared(codebook, self.metric, self.n_threads)
+
     def accumulate(
-        self, samples: Iterable[Part], codebook: FloatArray, *, counts_alone: bool = False
+        self, samples: Iterable[Part], units: Prepared, *, counts_alone: bool = False
     ) -> UnitSums:
         """Return the sums of all samples by nearest unit."""
         found = None
-        for part in samples:
-            more = self._sums(part, codebook, counts_alone=counts_alone)
+        for X, weights, is_missing in samples:
+            more = sums_by_unit(X, weights, units, is_missing=is_missing, counts_alone=counts_alone)
             found = more if found is None else self.together(found, more)
         assert found is not None  # noqa: S101  (samples have a part)
         return found
@@ -122,28 +127,19 @@ class Trainer:
         The error is the share of samples whose two nearest units are no neighbours. Of many samples
         it looks at an even selection, every 64th or so.
         """
+        units = self.prepared(codebook)
         found, apart, total = None, 0.0, 0.0
-        for part in samples:
-            more = self._sums(part, codebook)
+        for X, weights, is_missing in samples:
+            more = sums_by_unit(X, weights, units, is_missing=is_missing)
             found = more if found is None else self.together(found, more)
             if len(codebook) > 1:
-                step = _step(len(part.X))
-                watched = np.ascontiguousarray(part.X[::step])
-                weights = part.weights[::step]
-                pair = two_nearest_units(
-                    watched, codebook, self.n_threads, self.metric, is_exact=False
-                )
-                apart += float(weights @ ~self.grid.are_neighbors(*pair, 8))
-                total += float(weights.sum())
+                step = _step(len(X))
+                watched, watched_weights = np.ascontiguousarray(X[::step]), weights[::step]
+                pair = two_nearest_soon(watched, units, is_missing=is_missing)
+                apart += float(watched_weights @ ~self.grid.are_neighbors(*pair, 8))
+                total += float(watched_weights.sum())
         assert found is not None  # noqa: S101  (samples have a part)
         return found, apart / total if total else 0.0
-
-    def _sums(self, part: Part, codebook: FloatArray, *, counts_alone: bool = False) -> UnitSums:
-        X, weights, is_missing = part
-        return sums_by_unit(
-            X, weights, codebook, self.n_threads, self.metric,
-            is_missing=is_missing, counts_alone=counts_alone,
-        )  # fmt: skip
 
     def together(self, one: UnitSums, other: UnitSums) -> UnitSums:
         """Return both sums together, also where only one has weights for each feature."""
@@ -159,7 +155,7 @@ class Trainer:
         self, samples: Iterable[Part], codebook: FloatArray, early: Early | None, history: History
     ) -> tuple[FloatArray, FloatArray]:
         """Run batch epochs; return the codebook and the weight of the samples of each unit."""
-        found = self.accumulate(samples, codebook)
+        found = self.accumulate(samples, self.prepared(codebook))
         for epoch in range(self.schedule.n_epochs):
             started = time.perf_counter()
             radius = self.schedule.radius_at(epoch)
@@ -193,7 +189,7 @@ class Trainer:
                 history.tell(self.schedule.n_epochs)
             if early is not None and early.is_over(error):
                 break
-        return codebook, self.accumulate(samples, codebook, counts_alone=True).counts
+        return codebook, self.accumulate(samples, self.prepared(codebook), counts_alone=True).counts
 
     def _at_once(self, parts: Iterable[Part], epoch: int) -> int:
         """Return how many epochs of few samples are worth one call."""

@@ -6,10 +6,11 @@ works on one chunk of rows without the GIL; :mod:`modemap.kernels.passes` runs t
 
 from modemap.kernels.accumulation import add_scatter
 from modemap.kernels.arrays import FloatArray, IntArray
-from modemap.kernels.chunks import chunk_slices, map_chunks, map_slices
+from modemap.kernels.chunks import chunk_slices, map_chunks, map_slices, same_threads
 from modemap.kernels.maps.grid import BOUNDARIES, NEIGHBORHOODS, TOPOLOGIES, Grid, strengths
 from modemap.kernels.maps.panels import METRICS
 from modemap.kernels.passes import (
+    Prepared,
     UnitSums,
     covariance,
     has_missing,
@@ -17,6 +18,7 @@ from modemap.kernels.passes import (
     nearest_units,
     present,
     sums_by_unit,
+    two_nearest_soon,
     two_nearest_units,
     unit_distances,
 )
@@ -29,6 +31,7 @@ __all__ = [
     "FloatArray",
     "Grid",
     "IntArray",
+    "Prepared",
     "UnitSums",
     "add_scatter",
     "chunk_slices",
@@ -39,8 +42,10 @@ __all__ = [
     "mixed",
     "nearest_units",
     "present",
+    "same_threads",
     "strengths",
     "sums_by_unit",
+    "two_nearest_soon",
     "two_nearest_units",
     "unit_distances",
 ]

@@ -2,15 +2,20 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import pairwise
 from typing import TypeVar
 
-__all__ = ["chunk_slices", "map_chunks", "map_slices"]
+__all__ = ["chunk_slices", "map_chunks", "map_slices", "same_threads"]
 
 MAX_CHUNKS = 16
 MIN_ROWS = 512  # below this a chunk costs more to hand over than to work on
 
 Result = TypeVar("Result")
+
+# what works on a chunk sees none: a thread that waited for its own pool would wait for ever
+_threads: ContextVar[ThreadPoolExecutor | None] = ContextVar("threads", default=None)
 
 
 def chunk_slices(
@@ -36,5 +41,23 @@ def map_slices(
     if min(n_threads, len(slices)) <= 1:
         yield from map(work, slices)
         return
+    threads = _threads.get()
+    if threads is not None:
+        yield from threads.map(work, slices)
+        return
     with ThreadPoolExecutor(min(n_threads, len(slices))) as pool:
         yield from pool.map(work, slices)
+
+
+@contextmanager
+def same_threads(n_threads: int) -> Iterator[None]:
+    """Let everything inside run on the same ``n_threads`` threads, which start once."""
+    if n_threads <= 1:
+        yield
+        return
+    with ThreadPoolExecutor(n_threads) as threads:
+        token = _threads.set(threads)
+        try:
+            yield
+        finally:
+            _threads.reset(token)

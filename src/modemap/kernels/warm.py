@@ -16,11 +16,13 @@ from modemap.kernels.columns.sampling import sampling_table
 from modemap.kernels.compilation import is_compiled
 from modemap.kernels.maps.grid import Grid
 from modemap.kernels.passes import (
+    Prepared,
     covariance,
     mixed,
     nearest_units,
     present,
     sums_by_unit,
+    two_nearest_soon,
     two_nearest_units,
     unit_distances,
 )
@@ -48,10 +50,11 @@ def _warm_maps() -> None:
     for X in (complete, np.where(np.eye(3, 2) > 0, np.nan, complete)):
         nearest_units(X, codebook)
         two_nearest_units(X, codebook)
-        two_nearest_units(X, codebook, is_exact=False)
         unit_distances(X, codebook)
         is_missing = bool(np.isnan(X).any())
-        sums_by_unit(X, weights, codebook, is_missing=is_missing)
+        units = Prepared(codebook)
+        sums_by_unit(X, weights, units, is_missing=is_missing)
+        two_nearest_soon(X, units, is_missing=is_missing)
         covariance([_Rows(X, weights)])
         rates = radii = np.ones(1)
         present(X, order, rates, radii, codebook, Grid(1, 2), is_missing=is_missing)

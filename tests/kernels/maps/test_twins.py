@@ -199,11 +199,9 @@ def test_tiles_that_are_left_early_change_no_result(kind):
     arguments = ("euclidean", compiled.PANEL)
 
     early, full = [], []
-    for found, n_parts in ((early, None), (full, 1)):
-        panels = packed(codebook, *arguments, has_missing=False)
-        if n_parts:
-            panels = panels._replace(n_parts=n_parts, formula=(0,))
-        assert (panels.n_parts > 1) == (n_parts is None)
+    left_early = packed(codebook, *arguments, has_missing=False)
+    assert left_early.is_early
+    for found, panels in ((early, left_early), (full, left_early.whole)):
         sums, counts = np.zeros((300, 101)), np.zeros(300)
         distance = compiled.add_nearest(X, np.ones(len(X)), panels, sums, counts)
         units, distances = np.empty(len(X), dtype=np.int64), np.empty(len(X))

@@ -19,7 +19,7 @@ from modemap.kernels.maps.exact import (
 )
 from modemap.kernels.maps.online import PANEL as ONLINE_PANEL
 from modemap.kernels.maps.online import train_any, train_complete
-from modemap.kernels.maps.panels import BY_PARTS, PARTS, ROUNDING
+from modemap.kernels.maps.panels import PARTS, ROUNDING
 from modemap.kernels.maps.tile import PANEL, Limits, search
 
 __all__ = [
@@ -63,9 +63,9 @@ def _convert(X, panels, x, seen):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _room_for_limits(rows, n_parts):  # type: ignore[no-untyped-def]
+def _room_for_limits(rows, is_early):  # type: ignore[no-untyped-def]
     """Return order, limits and lengths for a block of so many samples."""
-    rests = np.empty((rows if n_parts > 1 else 0, PARTS), np.float32)
+    rests = np.empty((0 if is_early is None else rows, PARTS), np.float32)
     return np.arange(rows), np.empty(rows, np.float32), rests
 
 
@@ -95,8 +95,10 @@ def _length(row):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _limit(panels, x, score, unit, order, limits, rests):  # type: ignore[no-untyped-def]
+def _limit(is_early, panels, x, score, unit, order, limits, rests):  # type: ignore[no-untyped-def]
     """Turn the nearest of the coarse units into limits; put samples that share it side by side."""
+    if is_early is None:  # nothing below is compiled then
+        return
     n, n_features = x.shape
     length = -(-n_features // PARTS)
     firsts = np.zeros(panels.coarse_start.size + 1, np.int64)
@@ -122,8 +124,9 @@ def _searched(X, panels, x, seen, score, unit, best, room):  # type: ignore[no-u
     """
     n = X.shape[0]
     order, limits, rests = room
-    has_limits = len(panels.formula) == BY_PARTS and rests.shape[0] > 0  # for others not compiled
-    order[:n] = np.arange(n)
+    has_limits = rests.shape[0] > 0
+    for i in range(n):  # a slice would be checked, with messages that take seconds to compile
+        order[i] = i
     _convert(X, panels, x, seen)
     for turn in range(1 + has_limits):
         is_coarse = has_limits and turn == 0
@@ -141,7 +144,7 @@ def _searched(X, panels, x, seen, score, unit, best, room):  # type: ignore[no-u
             unit[:n],
         )
         if is_coarse:
-            _limit(panels, x[:n], *best, order, limits, rests)
+            _limit(panels.is_early, panels, x[:n], *best, order, limits, rests)
 
 
 @jit
@@ -159,7 +162,7 @@ def add_nearest(  # type: ignore[no-untyped-def]
     is_complete = len(panels.formula) <= N_COMPLETE
     x, seen = np.empty((rows, n_features), np.float32), np.empty((rows, n_features), np.float32)
     score, unit = np.empty(rows, np.float32), np.empty(rows, np.int32)
-    best, room = (score, unit), _room_for_limits(rows, panels.n_parts)
+    best, room = (score, unit), _room_for_limits(rows, panels.is_early)
     added = 0.0
     for first in range(0, X.shape[0], rows):
         block = X[first : first + rows]
@@ -199,7 +202,7 @@ def find_nearest(  # type: ignore[no-untyped-def]
     rows, n_features = _rows_of_block(*X.shape), X.shape[1]
     x, seen = np.empty((rows, n_features), np.float32), np.empty((rows, n_features), np.float32)
     score, unit = np.empty((rows, 2), np.float32), np.empty(rows, np.int32)
-    best, room = (score[:, 0], unit), _room_for_limits(rows, panels.n_parts)
+    best, room = (score[:, 0], unit), _room_for_limits(rows, panels.is_early)
     lengths, scratch = np.empty(panels.codebook.shape[0]), np.empty(panels.codebook.shape[0])
     for first in range(0, X.shape[0], rows):
         block = X[first : first + rows]
@@ -217,28 +220,21 @@ def find_nearest(  # type: ignore[no-untyped-def]
 @jit
 def find_two(  # type: ignore[no-untyped-def]
     X,  # in   (n_samples, n_features)
-    panels,  # in   the codebook, two units or more
-    units,  # out  (n_samples, 2) int64
+    panels,  # in   the codebook, two units or more, searched to the last feature
+    units,  # out  (n_samples, 2) int64, -1 where float32 says nothing
 ):
     """Write each sample's two nearest units as float32 says it; ties go low."""
     rows, n_features = _rows_of_block(*X.shape), X.shape[1]
     x, seen = np.empty((rows, n_features), np.float32), np.empty((rows, n_features), np.float32)
     score, unit = np.empty((rows, 2), np.float32), np.empty((rows, 2), np.int32)
-    best, room = (score[:, 0], unit[:, 0]), _room_for_limits(rows, 1)
+    best, room = (score[:, 0], unit[:, 0]), _room_for_limits(rows, None)
     for first in range(0, X.shape[0], rows):
         block = X[first : first + rows]
         _searched(block, panels, x, seen, score, unit, best, room)
         for i in range(block.shape[0]):
-            if score[i, 1] < np.inf:
-                units[first + i, 0] = unit[i, 0]
-                units[first + i, 1] = unit[i, 1]
-            else:
-                nearest_two(
-                    block[i : i + 1],
-                    panels.codebook.T.copy(),
-                    panels.metric,
-                    units[first + i : first + i + 1],
-                )
+            is_found = score[i, 1] < np.inf
+            for place in range(2):
+                units[first + i, place] = unit[i, place] if is_found else -1
 
 
 @jit

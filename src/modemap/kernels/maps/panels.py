@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modemap.kernels.arrays import FloatArray, IntArray, read_only
+from modemap.kernels.chunks import chunk_slices, map_slices
 
 __all__ = ["BY_PARTS", "METRICS", "PARTS", "ROUNDING", "Panels", "aligned", "packed"]
 
@@ -19,6 +20,7 @@ PARTS = 8  # of the features, after each of which the search looks whether a til
 MIN_FEATURES, MIN_PANELS = 64, 8  # with fewer, looking takes as long as it saves
 PANELS_OF_ONE = 14  # panels that one coarse panel stands for
 ROUNDING = 1.0 + 1e-4  # of lengths, upwards
+CHUNK_BYTES = 1 << 17  # of panels that a thread packs at once, or more
 LINE = 16  # float32 of a cache line
 LARGEST_EXPONENT = 1000  # of a scale: its inverse is still a normal number
 
@@ -40,11 +42,22 @@ class Panels(NamedTuple):
     coarse: NDArray[np.float32]  # (n_coarse, n_features, width), units from all over the map
     coarse_start: NDArray[np.float32]  # (n_coarse * width,), their scores before the first feature
     rests: NDArray[np.float32]  # (PARTS, n_panels * width), lengths of units behind each part
-    n_parts: int  # PARTS, or 1 where no tile is left early; then the three are empty
+    is_early: bool | None  # True where tiles may be left early; None, and no rests, elsewhere
+
+    @property
+    def whole(self) -> "Panels":
+        """The same, searched to the last feature: one kernel less to compile."""
+        return self._replace(is_early=None, formula=(0,)) if self.is_early else self
 
 
 def packed(
-    codebook: FloatArray, metric: str, width: int, *, has_missing: bool, is_training: bool = False
+    codebook: FloatArray,
+    metric: str,
+    width: int,
+    *,
+    has_missing: bool,
+    is_training: bool = False,
+    n_threads: int = 1,
 ) -> Panels:
     """Return the panels of a codebook, ``width`` units each.
 
@@ -53,28 +66,32 @@ def packed(
     """
     n_units, n_features = codebook.shape
     origin = np.zeros(n_features) if metric == "cosine" else (codebook / n_units).sum(axis=0)
-    centred = codebook - origin
-    _, exponent = math.frexp(float(np.abs(centred).max()))
-    scale = 2.0 ** -max(-LARGEST_EXPONENT, min(exponent, LARGEST_EXPONENT))
-    centred *= scale
-    if metric == "cosine":
-        lengths = np.sqrt(_squares(centred.T))
-        centred /= np.where(lengths > 0, lengths, 1.0)[:, np.newaxis]
-    n_panels = -(-n_units // width)
-    padded = np.zeros((n_panels * width, n_features), dtype=np.float32)
-    np.negative(centred, out=padded[:n_units], casting="same_kind")
-    panels = aligned((n_panels, n_features, width))
-    panels[...] = padded.reshape(n_panels, width, n_features).transpose(0, 2, 1)
-    squares = _squares(panels.transpose(1, 0, 2)).ravel()
+    scale, n_panels = _scale(codebook, origin), -(-n_units // width)
     is_plain = metric == "euclidean" and not has_missing
-    start = np.float32(0.5) * squares if is_plain else np.zeros_like(squares)
+    is_early = is_plain and n_features >= MIN_FEATURES and n_panels >= MIN_PANELS
+    panels = aligned((n_panels, n_features, width))
+    squares = np.empty((n_panels, width), dtype=np.float32)
+    rests = np.empty((PARTS if is_early else 0, n_panels, width), dtype=np.float32)
+
+    def pack(some: slice) -> None:
+        units = codebook[some.start * width : some.stop * width]
+        panels[some] = _as_panels(units, origin, scale, width, is_unit_length=metric == "cosine")
+        squares[some] = np.square(panels[some]).sum(axis=1)
+        if is_early:
+            rests[:, some] = _rests(panels[some])
+
+    least = -(-CHUNK_BYTES // (4 * n_features * width))
+    for _ in map_slices(pack, chunk_slices(n_panels, min_rows=least), n_threads):
+        pass
+    start = np.float32(0.5) * squares.ravel() if is_plain else np.zeros(squares.size, np.float32)
     start[n_units:] = np.inf  # units that are none never win
     if metric == "cosine" and has_missing:
         start[:] = np.inf  # lengths over the observed features: every sample goes to float64
-    n_parts = PARTS if is_plain and n_features >= MIN_FEATURES and n_panels >= MIN_PANELS else 1
     chosen = _evenly_apart(n_units, width * max(1, n_panels // PANELS_OF_ONE))
     coarse = aligned((len(chosen) // width, n_features, width))
-    coarse[...] = padded[chosen].reshape(-1, width, n_features).transpose(0, 2, 1)
+    coarse[...] = (
+        panels[chosen // width, :, chosen % width].reshape(-1, width, n_features).transpose(0, 2, 1)
+    )
     return Panels(
         codebook=read_only(codebook),
         features=np.empty((0, 0)) if is_training else np.ascontiguousarray(codebook.T),
@@ -82,16 +99,40 @@ def packed(
         start=start,
         origin=origin,
         scale=scale,
-        formula=(0,) * (BY_PARTS if n_parts > 1 else FORMULAS[metric] + N_FORMULAS * has_missing),
+        formula=(0,) * (BY_PARTS if is_early else FORMULAS[metric] + N_FORMULAS * has_missing),
         metric=METRICS.index(metric),
         group=max(1, GROUP_BYTES // (4 * n_features * width)),
         slack=4.0 * (n_features + 4) * 2.0**-24,
         longest=float(np.sqrt(squares.max())),
         coarse=coarse,
         coarse_start=start[chosen],
-        rests=_rests(panels) if n_parts > 1 else np.empty((0, 0), np.float32),
-        n_parts=n_parts,
+        rests=rests.reshape(len(rests), squares.size),
+        is_early=is_early or None,
     )
+
+
+def _scale(codebook: FloatArray, origin: FloatArray) -> float:
+    """Return a power of two that brings the centred units to 1."""
+    farthest = max(
+        float(np.abs(extreme - origin).max())
+        for extreme in (codebook.max(axis=0), codebook.min(axis=0))
+    )
+    _, exponent = math.frexp(farthest)
+    return float(2.0 ** -max(-LARGEST_EXPONENT, min(exponent, LARGEST_EXPONENT)))
+
+
+def _as_panels(
+    units: FloatArray, origin: FloatArray, scale: float, width: int, *, is_unit_length: bool
+) -> NDArray[np.float32]:
+    """Return some units as panels, minus their centred values."""
+    centred = (units - origin) * scale
+    if is_unit_length:
+        lengths = np.sqrt(_squares(centred.T))
+        centred /= np.where(lengths > 0, lengths, 1.0)[:, np.newaxis]
+    n_features = units.shape[1]
+    padded = np.zeros((-(-len(units) // width) * width, n_features), dtype=np.float32)
+    np.negative(centred, out=padded[: len(units)], casting="same_kind")
+    return padded.reshape(-1, width, n_features).transpose(0, 2, 1)
 
 
 def _evenly_apart(n: int, n_chosen: int) -> IntArray:
@@ -101,13 +142,11 @@ def _evenly_apart(n: int, n_chosen: int) -> IntArray:
 
 def _rests(panels: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the length of each unit behind each part of the features, rounded up."""
-    n_features = panels.shape[1]
-    length = -(-n_features // PARTS)
-    rests = np.zeros((PARTS, panels.shape[0] * panels.shape[2]), np.float32)
+    length = -(-panels.shape[1] // PARTS)
+    rests = np.zeros((PARTS, panels.shape[0], panels.shape[2]), np.float32)
     for part in range(PARTS - 1, 0, -1):
         features = panels[:, part * length : (part + 1) * length]
-        squares = np.einsum("pfw,pfw->pw", features, features).ravel()
-        rests[part - 1] = rests[part] + squares
+        rests[part - 1] = rests[part] + np.square(features).sum(axis=1)
     return np.sqrt(rests) * np.float32(ROUNDING)
 
 

@@ -85,13 +85,11 @@ def find_nearest(X: FloatArray, panels: Panels, units: IntArray, distances: Floa
 
 
 def find_two(X: FloatArray, panels: Panels, units: IntArray) -> None:
-    """Write each sample's two nearest units by their float32 scores; ties go low."""
+    """Write each sample's two nearest units by their float32 scores, -1 where they say nothing."""
     for rows in _blocks(X, panels):
         scores = _scores(X[rows], panels)
         units[rows] = np.argsort(scores, axis=1, kind="stable")[:, :2]
-        for i in np.flatnonzero(~np.isfinite(scores[:, : panels.codebook.shape[0]]).all(axis=1)):
-            at = slice(rows.start + i, rows.start + i + 1)
-            nearest_two(X[at], panels.codebook.T, panels.metric, units[at])
+        units[rows][~np.isfinite(scores[:, : panels.codebook.shape[0]]).all(axis=1)] = -1
 
 
 def nearest_two(X: FloatArray, features: FloatArray, metric: int, units: IntArray) -> None:
