@@ -120,7 +120,8 @@ def test_the_cut_into_batches_changes_no_row_and_nothing_learned(tmp_path, rows)
     one, three = tmp_path / "one", tmp_path / "three"
     assert all(_part(one, part).equals(_part(three, part)) for part in PARTS)
     assert _outputs(one)["preparation.npz"] == _outputs(three)["preparation.npz"]
-    assert len(_outputs(three)) == 10
+    assert _outputs(one)["shares.json"] == _outputs(three)["shares.json"]
+    assert len(_outputs(three)) == 11
 
 
 def test_runs_in_other_folders_and_on_other_threads_give_the_same_bytes(tmp_path, rows):
