@@ -92,10 +92,6 @@ bench: $(READY) ## measure the bars of docs/benchmarks.md; exit 1 when one does 
 bench-billion: $(READY) ## the same for a billion values, in memory and from disk (22 GB of it)
 	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks billion
 
-.PHONY: bench-scale
-bench-scale: $(READY) ## how ingest, validate and prepare grow with rows (ROWS=10000000; 300 bytes of disk each)
-	@MODEMAP_BENCH_ROWS=$(or $(ROWS),10000000) $(BIN)/python -m benchmarks scale
-
 .PHONY: clean
 clean: ## remove outputs and caches; records of runs (mlruns, .prefect, DVC's cache) and .venv stay
 	@rm -rf data models reports/*/ reports/*.parquet reports/*.html .modemap dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -58,7 +57,6 @@ class IngestParams(_Section):
     exclude: Annotated[
         tuple[Annotated[str, Field(pattern="^[0-9a-f]{64}$")], ...], Field(strict=False)
     ] = ()
-    partition_rows: Annotated[int, Field(ge=1)] = 1 << 22  # of a part of the source, in a batch
 
     @model_validator(mode="after")
     def _months_belong_to_flights(self) -> Self:
@@ -217,17 +215,10 @@ class ModemapParams(_Section):
     version: Name
 
 
-def _bytes(told: Any) -> Any:
-    """Return a size such as `4 GiB` in bytes; what is none stays for the rule that refuses it."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([KMGT])iB", told) if isinstance(told, str) else None
-    return told if found is None else int(float(found[1]) * 1024 ** (" KMGT".index(found[2])))
-
-
 class Params(_Section):
     """The whole of params.yaml, a section for each stage, for the gate, approval and service."""
 
     modemap: ModemapParams | None = None
-    memory_limit: Annotated[int, Field(ge=1 << 28), BeforeValidator(_bytes)] | None = None
     project: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=100)]
     ingest: IngestParams
     validate_: Annotated[ValidateParams, Field(alias="validate")]

@@ -22,8 +22,7 @@ def table(rows):
 @pytest.fixture
 def prepared(table, tmp_path):
     """Return a folder with these test rows."""
-    (tmp_path / "test").mkdir()
-    pq.write_table(table, tmp_path / "test" / "rows.parquet")
+    pq.write_table(table, tmp_path / "test.parquet")
     return tmp_path
 
 

@@ -125,13 +125,13 @@ def test_the_gate_of_the_smallest_table_stops_a_map_of_one_unit(tmp_path):
 def test_the_rows_keep_the_contract_that_was_made_of_them(tmp_path, suffix):
     """Every rule is met by the very rows, and evaluated some of them."""
     from modemap.data.batches import write_batches
-    from modemap.data.sources import source_pieces
+    from modemap.data.sources import source_tables
 
     path = tmp_path / f"rows.{suffix}"
     (csv.write_csv if suffix == "csv" else pq.write_table)(every_kind(), path)
     made = plan_project(str(path), tmp_path / "new", label="group")
     (tmp_path / "rows.yaml").write_text(made.files["expectations/rows.yaml"])
-    write_batches(tmp_path / "raw", source_pieces(str(path)))
+    write_batches(tmp_path / "raw", source_tables(str(path)))
 
     suite = read_suite(tmp_path / "rows.yaml")
     judgements = list(check_contract(tmp_path / "raw", suite))

@@ -26,10 +26,8 @@ def test_a_map_is_trained_on_a_table_several_times_the_memory(tmp_path):
         folder = tmp_path / name
         folder.mkdir()
         preparation.save(folder / "preparation.npz")
-        for split in ("train", "validation"):
-            (folder / split).mkdir()
-        pq.write_table(few, folder / "validation" / "rows.parquet")
-        with pq.ParquetWriter(folder / "train" / "rows.parquet", table.schema) as writer:
+        pq.write_table(few, folder / "validation.parquet")
+        with pq.ParquetWriter(folder / "train.parquet", table.schema) as writer:
             for _ in range(n_times):
                 writer.write_table(table, row_group_size=1 << 17)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from modemap.errors import DataError
 from modemap.estimators.blocks import Blocks, block_rows
 
-__all__ = ["matrix", "prepared_batches", "prepared_files", "prepared_tables"]
+__all__ = ["matrix", "prepared_batches", "prepared_tables"]
 
 FloatArray = NDArray[np.float64]
 
@@ -32,12 +32,11 @@ def prepared_batches(prepared: Path, split: str, columns: Sequence[str]) -> Bloc
     DataError
         If a file is missing, damaged, or lacks a column; of damage within a file only on the way.
     """
-    n_rows = 0
-    for path in prepared_files(prepared, split):
-        with _told(path):
-            file = pq.ParquetFile(path)
-            _check_names(path, file, columns)
-            n_rows += file.metadata.num_rows
+    path = _path(prepared, split)
+    with _told(path):
+        file = pq.ParquetFile(path)
+        _check_names(path, file, columns)
+        n_rows = file.metadata.num_rows
 
     def read() -> Iterator[FloatArray]:
         for table in prepared_tables(prepared, split, columns):
@@ -58,42 +57,21 @@ def prepared_tables(
     DataError
         As :func:`prepared_batches`.
     """
-    waiting: pa.Table | None = None
-    for table in _groups(prepared_files(prepared, split), columns):
-        waiting = table if waiting is None else pa.concat_tables([waiting, table])
-        size = block_rows(table.num_columns)
-        while len(waiting) >= size:
-            yield waiting.slice(0, size)
-            waiting = waiting.slice(size)
-    if waiting is not None and len(waiting):
-        yield waiting
-
-
-def prepared_files(prepared: Path, split: str) -> list[Path]:
-    """Return the files with the rows of ``split``, in the order of the batches they come from.
-
-    Raises
-    ------
-    DataError
-        If there is none.
-    """
-    paths = sorted((prepared / split).glob("*.parquet"))
-    if not paths:
-        found = "no such file" if (prepared / split).is_dir() else "no such folder"
-        rule = "must hold Parquet files of prepared rows"
-        raise DataError(prepared / split, rule, found=found, hint=HINT)
-    return paths
-
-
-def _groups(paths: Sequence[Path], columns: Sequence[str] | None) -> Iterator[pa.Table]:
-    """Yield row groups one by one: the reader of a whole file keeps what it has read."""
-    for path in paths:
-        with _told(path):
-            file = pq.ParquetFile(path)
-            names = list(file.schema_arrow.names if columns is None else columns)
-            _check_names(path, file, names)
-            for group in range(file.num_row_groups):
-                yield file.read_row_group(group, columns=names).select(names)
+    path = _path(prepared, split)
+    with _told(path):
+        file = pq.ParquetFile(path)
+        names = list(file.schema_arrow.names if columns is None else columns)
+        _check_names(path, file, names)
+        schema = pa.schema([file.schema_arrow.field(name) for name in names])
+        size, waiting = block_rows(len(names)), schema.empty_table()
+        for group in range(file.num_row_groups):  # the reader of all keeps what it has read
+            table = file.read_row_group(group, columns=names).select(names)
+            waiting = pa.concat_tables([waiting, table])
+            while len(waiting) >= size:
+                yield waiting.slice(0, size)
+                waiting = waiting.slice(size)
+        if len(waiting):
+            yield waiting
 
 
 def matrix(table: pa.Table, columns: Sequence[str]) -> FloatArray:
@@ -104,6 +82,10 @@ def matrix(table: pa.Table, columns: Sequence[str]) -> FloatArray:
         for j, array in enumerate(arrays):
             X[rows, j] = array[rows]
     return X
+
+
+def _path(prepared: Path, split: str) -> Path:
+    return prepared / f"{split}.parquet"
 
 
 def _check_names(path: Path, file: pq.ParquetFile, columns: Sequence[str]) -> None:

@@ -2,37 +2,41 @@
 
 import glob
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
 from modemap.data.flights import FLIGHT_TYPES, FLIGHTS, derive_flight_columns, packaged_months
-from modemap.data.ingested import Ingested
 from modemap.data.partitions import partition_types, with_partitions
-from modemap.data.tables import read_tables
+from modemap.data.tables import read_table, read_tables
 from modemap.errors import DataError
 
-__all__ = ["source_files", "source_pieces", "source_root"]
+__all__ = ["source_files", "source_pieces", "source_root", "source_tables"]
 
 
-def source_pieces(
-    source: str, months: Sequence[int] = (), known: Ingested | None = None
-) -> Iterator[tuple[str, Any]]:
-    """Yield the rows of ``source`` in pieces, each with the name of its part.
+def _whole(path: Path, csv_types: Mapping[str, pa.DataType]) -> Iterable[pa.Table]:
+    yield read_table(path, csv_types)
 
-    A part is a file or a month of the packaged flights; its pieces follow each other. A file's name
-    is relative to the folder that the path or glob starts in, so it says nothing of the machine.
-    Files come in the order of their names. Columns of flights are typed and completed wherever a
-    file has them all. Of a file that is ``known``, what is known comes in place of its pieces.
+
+def source_tables(source: str, months: Sequence[int] = ()) -> Iterator[tuple[str, pa.Table]]:
+    """Yield name and rows of each part of ``source``: a file, or a month of the packaged flights.
+
+    A file's name is relative to the folder that the path or glob starts in, so it says nothing of
+    the machine. Files come in the order of their names. Columns of flights are typed and completed
+    wherever a file has them all.
 
     Raises
     ------
     DataError
         If there is no such file, a file cannot be read, or files differ in their columns.
     """
-    return packaged_months(months) if source == FLIGHTS else _file_pieces(source, known)
+    return packaged_months(months) if source == FLIGHTS else _file_tables(source)
+
+
+def source_pieces(source: str) -> Iterator[tuple[str, pa.Table]]:
+    """Yield what :func:`source_tables` yields of files, each file cut into pieces."""
+    return _file_tables(source, read_tables)
 
 
 def source_files(source: str) -> list[Path]:
@@ -40,35 +44,26 @@ def source_files(source: str) -> list[Path]:
     return [] if source == FLIGHTS else [path for _, path in _files(source)]
 
 
-def _file_pieces(source: str, known: Ingested | None) -> Iterator[tuple[str, Any]]:
+def _file_tables(
+    source: str,
+    read: Callable[[Path, Mapping[str, pa.DataType]], Iterable[pa.Table]] = _whole,
+) -> Iterator[tuple[str, pa.Table]]:
     first: tuple[Path, pa.Schema] | None = None
     files = _files(source)
     types = partition_types(name for name, _ in files)
     for name, path in files:
-        found = None if known is None else known.find(name, path)
-        if found is not None and not _has_types(found.schema, types):
-            found = None  # another folder's name has turned a column of numbers into one of texts
-        for piece in _pieces(name, path, types) if found is None else [found]:
+        for piece in read(path, FLIGHT_TYPES):
+            table = _completed(path, with_partitions(name, piece, types))
             if first is None:
-                first = path, piece.schema
-            elif piece.schema != first[1]:
+                first = path, table.schema
+            elif table.schema != first[1]:
                 raise DataError(
                     path,
                     f"must have the columns and types of {first[0]}",
-                    found=_difference(piece.schema, first[1]),
+                    found=_difference(table.schema, first[1]),
                     hint="export both alike; Parquet keeps types, CSV leaves them to be guessed",
                 )
-            yield name, piece
-
-
-def _pieces(name: str, path: Path, types: Mapping[str, pa.DataType]) -> Iterator[pa.Table]:
-    for piece in read_tables(path, FLIGHT_TYPES):
-        yield _completed(path, with_partitions(name, piece, types))
-
-
-def _has_types(schema: pa.Schema, types: Mapping[str, pa.DataType]) -> bool:
-    known = [name for name in types if name in schema.names]
-    return all(schema.field(name).type == types[name] for name in known)
+            yield name, table
 
 
 def _completed(path: Path, table: pa.Table) -> pa.Table:

@@ -108,7 +108,7 @@ class Preparation(BaseEstimator):
         return self
 
     def fit_sketches(self, sketches: Sequence[ColumnSketch]) -> Self:
-        """Learn from the sketches of the columns of kept rows, as from the rows.
+        """Learn from the sketches of the columns of rows without missing values, as from the rows.
 
         Medians and scales are those of :meth:`fit`, exactly where the sketches are exact, and else
         off by less than a bin is wide.
@@ -117,19 +117,13 @@ class Preparation(BaseEstimator):
         ------
         ValueError
             If ``columns``, ``missing`` and the sketches do not match each other, or a sketch has
-            missing values where none may be.
-        DataError
-            If a sketch has no values.
+            missing values or none at all.
         """
         self._check_arguments()
         if len(sketches) != len(self.columns):
             raise ValueError(f"sketches must be {len(self.columns)}, got {len(sketches)}")
-        for column, sketch in zip(self.columns, sketches, strict=True):
-            if not sketch.n:
-                raise _nothing_to_learn(column, sketch.n_missing)
-            if sketch.n_missing and self.missing[column] != "median":
-                rule = f"sketches must have no missing values where {self.missing[column]} is asked"
-                raise ValueError(f"{rule}, got {sketch.n_missing} of {column}")
+        if any(sketch.n_missing for sketch in sketches):
+            raise ValueError("sketches must have no missing values, got some")
         low, self.center_, high = np.array(
             [sketch.percentiles((25, 50, 75)) for sketch in sketches]
         ).T.copy()
@@ -284,16 +278,12 @@ class Preparation(BaseEstimator):
         self._refuse_missing(kept, ("error",))
         for column, values in zip(self.columns, kept.T, strict=True):
             if np.isnan(values).all():
-                raise _nothing_to_learn(column, len(kept))
-
-
-def _nothing_to_learn(column: str, n_rows: int) -> DataError:
-    return DataError(
-        f"column {column}",
-        "needs at least one value to learn from",
-        found=f"none in {n_rows} rows",
-        hint="leave the column out, or look at how rows are dropped",
-    )
+                raise DataError(
+                    f"column {column}",
+                    "needs at least one value to learn from",
+                    found=f"none in {len(kept)} rows",
+                    hint="leave the column out, or look at how rows are dropped",
+                )
 
 
 def _mean_and_spread(sketch: ColumnSketch) -> tuple[float, float]:
