@@ -83,14 +83,14 @@ def test_a_store_is_carried_by_commands(promoted_copy, tmp_path, bare):
     """Saved in one checkout and restored in another, the champion is the same."""
     (tmp_path / "first").mkdir()
     project = promoted_copy(tmp_path / "first")
-    project.succeed("modemap", "store", "save", str(tmp_path / "store.tar.gz"))
+    project.succeed("modemap", "backup", str(tmp_path / "store.tar.gz"))
 
-    bare.succeed("modemap", "store", "restore", str(tmp_path / "store.tar.gz"))
+    bare.succeed("modemap", "restore", str(tmp_path / "store.tar.gz"))
 
     champions = [
         json.loads(checkout.succeed("modemap", "status", "--json"))["champion"]
         for checkout in (project, bare)
     ]
     assert champions[0] == champions[1]
-    again = bare.run("modemap", "store", "restore", str(tmp_path / "store.tar.gz"))
+    again = bare.run("modemap", "restore", str(tmp_path / "store.tar.gz"))
     assert again.returncode == 8
