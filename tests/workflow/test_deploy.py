@@ -89,7 +89,7 @@ def test_a_table_is_scored_by_a_flow_run(deployed):
     said = project.succeed(sys.executable, "-c", code, PREFECT_API_URL=api)
 
     n_rows = pq.read_metadata(project.root / "scores.parquet").num_rows
-    assert said.splitlines()[-1] == str(n_rows)
+    assert str(n_rows) in said.splitlines()
     runs = asked(api, "flow_runs/filter", {"sort": "START_TIME_DESC", "limit": 1})
     assert runs[0]["state_name"] == "Completed"
     assert asked(api, "deployments/name/score/batch")["work_pool_name"] == "modemap"
