@@ -30,6 +30,8 @@ def recorded(copied, monkeypatch):
     for name, value in copied.environment().items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("PREFECT_HOME", str(copied.root / ".prefect"))
+    first = "SELECT id FROM flow_run ORDER BY created LIMIT 1"  # other tests may have made more
+    change(copied, f"DELETE FROM flow_run WHERE id != ({first})")  # noqa: S608  # words of ours
     return copied
 
 
@@ -50,7 +52,7 @@ def reopen(project, process: int) -> None:
 
 def test_a_run_keeps_whose_process_it_is(promoted):
     """Its labels name machine, process and folder, so that a killed one is told from others."""
-    (run,) = flow_runs(promoted.root)
+    run = next(run for run in flow_runs(promoted.root) if PROCESS in run.labels)
 
     assert run.labels[HOST] == socket.gethostname()
     assert int(run.labels[PROCESS]) > 0
