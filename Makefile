@@ -82,7 +82,7 @@ test: check ## check, then the tests that need Python alone, but for the slow on
 .PHONY: test-all
 test-all: $(READY) ## the others: slow ones, and what needs Debian's browser and servers, mounts, or peers
 	@.ci/install-system
-	@$(BIN)/python -m pytest -p no:randomly -m "slow or system or peers" $(TESTS)
+	@$(BIN)/python -m pytest -n 2 -p no:randomly -m "slow or system or peers" $(TESTS)
 
 .PHONY: bench
 bench: $(READY) ## measure the bars of docs/benchmarks.md; exit 1 when one does not hold
@@ -92,7 +92,20 @@ bench: $(READY) ## measure the bars of docs/benchmarks.md; exit 1 when one does 
 bench-billion: $(READY) ## the same for a billion values, in memory and from disk (22 GB of it)
 	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks billion
 
+.PHONY: bench-dask
+bench-dask: $(READY) ## a Dask cluster of two processes beside one process of two threads
+	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks dask
+
+.PHONY: bench-scale
+bench-scale: $(READY) ## how ingest, validate and prepare grow with rows (ROWS=10000000; 300 bytes of disk each)
+	@MODEMAP_BENCH_ROWS=$(or $(ROWS),10000000) $(BIN)/python -m benchmarks scale
+
+.PHONY: bench-race
+bench-race: $(READY) ## a hundred promoters at once, a hundred rounds (RACE_PROCESSES, RACE_ROUNDS)
+	@$(BIN)/python -m benchmarks race
+
 .PHONY: clean
-clean: ## remove outputs and caches; records of runs (mlruns, .prefect, DVC's cache) and .venv stay
-	@rm -rf data models reports/*/ reports/*.parquet reports/*.html .modemap dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+clean: ## remove outputs and caches; records of runs (mlruns, .prefect, DVC's cache, findings) and .venv stay
+	@rm -rf data models reports/*/ reports/*.parquet reports/*.html dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@find .modemap -mindepth 1 -maxdepth 1 -not -name findings -exec rm -rf {} + 2>/dev/null || true
 	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

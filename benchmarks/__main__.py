@@ -1,6 +1,6 @@
 """`python -m benchmarks [SUITE …]`: measure, print, write; exit 1 when a bar does not hold.
 
-The suites `billion` and `drift` run only where they are named.
+The suites `billion`, `dask`, `drift`, `race`, `registry` and `scale` run only where they are named.
 """
 
 import importlib

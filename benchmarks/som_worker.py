@@ -55,14 +55,26 @@ def samples(shape: str) -> np.ndarray:
     return clumps[rng.integers(0, 12, size=n)] + noise
 
 
-def batch_fits(X: np.ndarray, side: int, n_epochs: int) -> dict[str, Fit]:
-    """Return each library's batch training, from the same units and radii, one thread."""
+def chosen_start(X: np.ndarray, side: int) -> tuple[np.ndarray, tuple[float, float]]:
+    """Return the units and radii that all libraries begin with."""
     start = X[np.random.default_rng(1).choice(len(X), side * side, replace=False)]
-    radius = (side / 4, 1.0)
+    return start, (side / 4, 1.0)
+
+
+def our_map(X: np.ndarray, shape: str) -> SelfOrganizingMap:
+    """Return the map that is compared with the peers', to be fitted."""
+    side = SHAPES[shape][2]
+    start, radius = chosen_start(X, side)
+    return SelfOrganizingMap(side, side, init=start, max_iter=N_EPOCHS[shape], radius=radius)
+
+
+def batch_fits(X: np.ndarray, shape: str) -> dict[str, Fit]:
+    """Return each library's batch training, from the same units and radii, one thread."""
+    side, n_epochs = SHAPES[shape][2], N_EPOCHS[shape]
+    start, radius = chosen_start(X, side)
 
     def ours() -> np.ndarray:
-        som = SelfOrganizingMap(side, side, init=start, max_iter=n_epochs, radius=radius)
-        return som.fit(X).codebook_
+        return our_map(X, shape).fit(X).codebook_
 
     def xpy() -> np.ndarray:
         som = xpysom.XPySom(
@@ -106,7 +118,7 @@ def batch_fits(X: np.ndarray, side: int, n_epochs: int) -> dict[str, Fit]:
 def batch(shape: str) -> dict[str, object]:
     """Measure batch epochs; return seconds for each epoch and the quality of each map."""
     X, side = samples(shape), SHAPES[shape][2]
-    fits = batch_fits(X, side, N_EPOCHS[shape])
+    fits = batch_fits(X, shape)
     seconds: dict[str, list[float]] = {name: [] for name in fits}
     quality = {}
     for turn in range(1 if shape == "C" else N_ROUNDS):
@@ -231,7 +243,7 @@ def _status(name: str) -> int:
 
 
 def threads() -> dict[str, object]:
-    """Return what two threads gain, for maps and for two matrix products on their own."""
+    """Return what two threads gain, for the maps above and for two matrix products alone."""
     square = np.ones((2500, 2500), np.float32)
 
     def twice(n_threads: int) -> None:
@@ -239,9 +251,9 @@ def threads() -> dict[str, object]:
             list(pool.map(lambda _: square @ square, range(2)))
 
     gains: dict[str, list[float]] = {name: [] for name in (*SHAPES, "product")}
-    for shape, (_, _, side) in SHAPES.items():
+    for shape in SHAPES:
         X = samples(shape)
-        som = SelfOrganizingMap(side, side, init=X[: side * side], max_iter=2)
+        som = our_map(X, shape)
         for _ in range(N_ROUNDS):
             one, two = (
                 wall_seconds(lambda n=n: som.set_params(n_jobs=n).fit(X))  # noqa: B023

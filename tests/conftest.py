@@ -23,6 +23,7 @@ ALLOWED_SKIPS: frozenset[str] = frozenset()
 
 LONGEST_FIRST = (  # each worker takes the next file when it has ended one
     "workflow/test_readme",  # trains the project that the others of `workflow` copy
+    "engine/test_bytes",
     "kernels/maps/test_twins",
     "stages/test_validate",
     "estimators/test_conventions",
@@ -65,8 +66,9 @@ def pytest_runtest_makereport(item):
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch):
-    """Hide from tests the tracking store and the flow run of whoever started them."""
-    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MODEMAP_FLOW_RUN"):
+    """Hide from tests the tracking store, flow run and alerts of whoever started them."""
+    own = ("MODEMAP_FLOW_RUN", "MODEMAP_ALERTS_URL")
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", *own):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -114,9 +116,12 @@ def make_release(rows):
     from modemap.estimators.state import save_state
     from modemap.release import write_golden, write_manifest
 
-    def make(folder, columns=("delay", "distance"), n_components=3, **som_arguments):
+    def make(
+        folder, columns=("delay", "distance"), n_components=3, decorrelate="none", **som_arguments
+    ):
         folder.mkdir(parents=True)
-        preparation = Preparation(list(columns), dict.fromkeys(columns, "drop")).fit(rows)
+        policies = dict.fromkeys(columns, "drop")
+        preparation = Preparation(list(columns), policies, decorrelate=decorrelate).fit(rows)
         scaled = preparation.transform(rows)
         arguments = {"n_rows": 3, "n_columns": 3, "max_iter": 10, "random_state": 0}
         som = SelfOrganizingMap(**arguments | som_arguments).fit(scaled)

@@ -53,6 +53,24 @@ BROKEN = {
         "train_som.boundary: input should be 'planar' or 'toroidal'",
         "[1]",
     ),
+    "unknown engine": (
+        "engine: local",
+        "engine: dusk",
+        "engine: input should be 'local' or 'dask'",
+        "'dusk'\n  hint: did you mean `dask`? change",
+    ),
+    "scheduler without a port": (
+        "engine: local",
+        "engine: dask\ndask: {scheduler: 'tcp://here'}",
+        "dask.scheduler: string should match pattern",
+        "tcp://here",
+    ),
+    "workers of a scheduler": (
+        "engine: local",
+        "engine: dask\ndask: {scheduler: 'tcp://here:1', n_workers: 2}",
+        "dask: n_workers must be left out where scheduler is named",
+        "n_workers",
+    ),
     "unknown start": (
         "boundary: planar",
         "init: pac",
@@ -183,4 +201,30 @@ def test_a_project_that_is_no_name_is_refused(tmp_path, name):
     path.write_text(text, encoding="utf-8")
 
     with pytest.raises(ParamsError, match="project"):
+        load_params(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"), [("4 GiB", 4 << 30), ("512MiB", 512 << 20), ("1073741824", 1 << 30)]
+)
+def test_memory_is_told_in_bytes_or_with_a_unit(tmp_path, text, found):
+    """At the top of the file, and left out where half of the machine is right."""
+    path = tmp_path / "params.yaml"
+    shipped = (Path(__file__).parents[1] / "params.yaml").read_text()
+    path.write_text(f"memory_limit: {text}\n{shipped}")
+
+    assert load_params(path).memory_limit == found
+    path.write_text(shipped)
+    assert load_params(path).memory_limit is None
+
+
+@pytest.mark.parametrize("text", ["4 GB", "lots", "1 MiB", "-1"])
+def test_memory_that_is_none_or_too_little_is_refused(tmp_path, text):
+    """Units are binary, and below 256 MiB no stage starts."""
+    path = tmp_path / "params.yaml"
+    path.write_text(
+        f"memory_limit: {text}\n{(Path(__file__).parents[1] / 'params.yaml').read_text()}"
+    )
+
+    with pytest.raises(ParamsError, match="memory_limit"):
         load_params(path)

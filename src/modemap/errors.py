@@ -33,6 +33,18 @@ class ModemapError(Exception):
         self.place, self.rule, self.found, self.hint = str(place), rule, str(found), hint
         super().__init__(f"{place}: {rule}\n  found: {found}\n  hint: {hint}")
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Cross from one process to another with all four parts."""
+        return _told_again, (type(self), self.place, self.rule, self.found, self.hint)
+
+
+def _told_again(
+    kind: type[ModemapError], place: str, rule: str, found: str, hint: str
+) -> ModemapError:
+    error = kind.__new__(kind)
+    ModemapError.__init__(error, place, rule, found=found, hint=hint)
+    return error
+
 
 class ParamsError(ModemapError, ValueError):
     """A setting in params.yaml or an argument of a command breaks a rule."""

@@ -106,7 +106,8 @@ def staged_directory(path: Path) -> Iterator[Path]:
             yield temporary
             temporary.chmod(0o777 & ~_umask())
             for file in temporary.rglob("*"):
-                _sync(file)
+                if file.is_dir() or file.stat().st_nlink == 1:  # else it was, under another name
+                    _sync(file)
             _sync(temporary)
             if path.is_symlink() or path.exists():
                 path.rename(old)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -22,12 +23,17 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from modemap.errors import ParamsError
 
 __all__ = [
+    "AlertsParams",
     "ApprovalParams",
+    "DaskParams",
     "EvaluateParams",
     "GateParams",
     "IngestParams",
+    "LogParams",
+    "MonitorParams",
     "Params",
     "PrepareParams",
+    "RolloutParams",
     "ServeParams",
     "TrainMixtureParams",
     "TrainSomParams",
@@ -57,6 +63,7 @@ class IngestParams(_Section):
     exclude: Annotated[
         tuple[Annotated[str, Field(pattern="^[0-9a-f]{64}$")], ...], Field(strict=False)
     ] = ()
+    partition_rows: Annotated[int, Field(ge=1)] = 1 << 22  # of a part of the source, in a batch
 
     @model_validator(mode="after")
     def _months_belong_to_flights(self) -> Self:
@@ -83,6 +90,7 @@ class PrepareParams(_Section):
     ] = {}
     times: dict[Name, Annotated[tuple[PART_NAMES, ...], Field(strict=False, min_length=1)]] = {}
     label: Name | None = None
+    decorrelate: Literal["none", "pca", "whiten"] = "none"
     validation_share: Share
     test_share: Share
 
@@ -192,6 +200,58 @@ class ApprovalParams(_Section):
     hours: Annotated[float, Field(gt=0)] = 24.0
 
 
+class DaskParams(_Section):
+    """The cluster of `engine: dask`: one that runs, or else processes of this machine."""
+
+    scheduler: Annotated[str, Field(pattern=r"^(tcp|tls|ws|wss)://[^/\s]+:\d+$")] | None = None
+    n_workers: Annotated[int, Field(ge=1)] | None = None  # one for each core
+
+    @model_validator(mode="after")
+    def _a_scheduler_has_its_workers(self) -> Self:
+        if self.scheduler is not None and self.n_workers is not None:
+            raise ValueError("n_workers must be left out where scheduler is named: it has its own")
+        return self
+
+
+def _bytes(told: Any) -> Any:
+    """Return a size such as `4 GiB` in bytes; what is none stays for the rule that refuses it."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([KMGT])iB", told) if isinstance(told, str) else None
+    return told if found is None else int(float(found[1]) * 1024 ** (" KMGT".index(found[2])))
+
+
+class LogParams(_Section):
+    """What is kept of the service's answers: nothing, unless a folder is named."""
+
+    folder: Name | None = None
+    flush_seconds: Annotated[float, Field(gt=0)] = 10.0  # what a kill can lose at most
+    queue_rows: Annotated[int, Field(ge=1)] = 200_000  # that wait; more are dropped, and counted
+    share: Annotated[float, Field(gt=0, le=1)] = 1.0  # of the rows
+    redact: Annotated[tuple[Name, ...], Field(strict=False)] = ()  # columns that are left out
+    keep_days: Annotated[float, Field(gt=0)] = 7.0
+    max_bytes: Annotated[int, Field(ge=1 << 20), BeforeValidator(_bytes)] = 1 << 30  # of the folder
+
+
+class RolloutParams(_Section):
+    """How long a challenger is watched beside the champion, and the band it must stay in."""
+
+    share: Annotated[float, Field(ge=0, le=1)] = 0.0  # 0: what the gate passes is promoted at once
+    window_seconds: Annotated[float, Field(gt=0)] = 60.0
+    min_requests: Annotated[int, Field(ge=1)] = 100  # of a window; until then it stays open
+    k: Annotated[int, Field(ge=1)] = 2  # windows out of band, of the last n, end the rollout
+    n: Annotated[int, Field(ge=1)] = 3
+    hold_seconds: Annotated[float, Field(ge=0)] = 1800.0  # in its band until it is promoted
+    promote: bool = True  # a canary that has held
+    max_failed_share: Share = 0.01  # beyond the champion's
+    max_latency_ratio: Annotated[float, Field(ge=1)] = 2.0  # to the champion, of 95 of 100 answers
+    max_psi: Annotated[float, Field(gt=0)] = 0.25  # of anomaly percentiles, from uniform ones
+
+    @model_validator(mode="after")
+    def _k_are_among_n(self) -> Self:
+        if self.k > self.n:
+            raise ValueError(f"k must not exceed n = {self.n}")
+        return self
+
+
 class ServeParams(_Section):
     """What the service looks after and what a request may cost it."""
 
@@ -207,6 +267,34 @@ class ServeParams(_Section):
     body_seconds: Annotated[float, Field(gt=0)] = 10.0
     request_seconds: Annotated[float, Field(gt=0)] = 30.0
     requests_per_second: Annotated[float, Field(ge=1)] = 1000.0  # of one API key
+    log: LogParams = LogParams()
+    rollout: RolloutParams = RolloutParams()
+
+
+class AlertsParams(_Section):
+    """Where the webhook that MODEMAP_ALERTS_URL names may lie; none, and nobody is alerted."""
+
+    hosts: Annotated[tuple[Name, ...], Field(strict=False)] = ()
+    timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 5.0
+
+
+class MonitorParams(_Section):
+    """Where new rows are looked at, and when they ask for a retraining."""
+
+    source: Name | None = None  # a folder, a file or a glob; by default the prediction log
+    k: Annotated[int, Field(ge=1)] = 2  # windows that drift, of the last n
+    n: Annotated[int, Field(ge=1)] = 3
+    rate: Annotated[float, Field(gt=0, lt=1)] = 0.01
+    min_effect: Annotated[float, Field(ge=0)] = 0.05
+    n_rows_min: Annotated[int, Field(ge=1)] = 50  # fewer wait for others
+    cooldown_hours: Annotated[float, Field(ge=0)] = 24.0  # between two retrainings
+    daily_maximum: Annotated[int, Field(ge=0)] = 1
+
+    @model_validator(mode="after")
+    def _k_are_among_n(self) -> Self:
+        if self.k > self.n:
+            raise ValueError(f"k must not exceed n = {self.n}")
+        return self
 
 
 class ModemapParams(_Section):
@@ -216,9 +304,12 @@ class ModemapParams(_Section):
 
 
 class Params(_Section):
-    """The whole of params.yaml, a section for each stage, for the gate, approval and service."""
+    """The whole of params.yaml: a section for each stage, and for what judges and watches."""
 
     modemap: ModemapParams | None = None
+    engine: Literal["local", "dask"] = "local"  # of training; the bytes are the same
+    dask: DaskParams = DaskParams()
+    memory_limit: Annotated[int, Field(ge=1 << 28), BeforeValidator(_bytes)] | None = None
     project: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=100)]
     ingest: IngestParams
     validate_: Annotated[ValidateParams, Field(alias="validate")]
@@ -229,6 +320,8 @@ class Params(_Section):
     gate: GateParams
     approval: ApprovalParams = ApprovalParams()
     serve: ServeParams = ServeParams()
+    monitor: MonitorParams = MonitorParams()
+    alerts: AlertsParams = AlertsParams()
 
 
 def load_params(path: Path = PARAMS_FILE) -> Params:

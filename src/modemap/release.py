@@ -118,6 +118,24 @@ class Release:
         found: FloatArray = self.mixture.score_samples(self.measured(rows))
         return found - self.preparation.log_jacobian_
 
+    def surprise(self, rows: FloatArray) -> FloatArray:
+        """Return the share of each measured column in minus the log-density of prepared ``rows``.
+
+        A row's shares add up to it, as a density of robust units; see
+        :func:`~modemap.estimators.surprise.column_surprise`.
+        """
+        from modemap.estimators.surprise import Undone, column_surprise  # noqa: PLC0415
+
+        directions, mixture = self.preparation.directions_, self.mixture
+        if directions is None:
+            return column_surprise(mixture, self.measured(rows))
+        undone = Undone(
+            mixture.scoring_weights_,
+            directions.inverse_transform(mixture.means_),
+            directions.covariances_before(mixture.covariances_),
+        )
+        return column_surprise(undone, self.measured(self.preparation.recorrelated(rows)))
+
     def score(self, X: ArrayLike) -> Scores:
         """Return everything that is to say of raw rows, (n_rows, n_columns).
 

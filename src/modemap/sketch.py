@@ -26,7 +26,7 @@ from modemap.kernels.columns.bins import (
     combine,
 )
 
-__all__ = ["ColumnSketch", "sketches_of"]
+__all__ = ["ColumnSketch", "merged_sketches", "sketches_of"]
 
 MAGIC = b"modemap column sketch\n"
 VERSION = 1
@@ -360,6 +360,13 @@ def sketches_of(blocks: Iterable[NDArray[Any]]) -> list[ColumnSketch]:
         for sketch, column in zip(sketches, block.T, strict=True):
             sketch.update(column)
     return sketches
+
+
+def merged_sketches(
+    one: Sequence[ColumnSketch], other: Sequence[ColumnSketch]
+) -> list[ColumnSketch]:
+    """Return the sketches of columns whose rows were counted in two parts; ``one`` is reused."""
+    return [a.merge(b) for a, b in zip(one, other, strict=True)]
 
 
 def _column(values: ArrayLike) -> NDArray[Any]:

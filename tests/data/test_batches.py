@@ -1,8 +1,10 @@
 """The folder of batches: content decides names, and nothing is half written."""
 
 import hashlib
+from itertools import pairwise
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from modemap.data.batches import read_batch, read_batches, read_manifest, write_batches
@@ -38,6 +40,52 @@ def test_equal_content_gives_equal_bytes(tmp_path):
     write_batches(tmp_path / "b", [("one", ONE)])
 
     assert _bytes(tmp_path / "a") == _bytes(tmp_path / "b")
+
+
+def test_the_cut_into_pieces_changes_no_byte(tmp_path):
+    """Row groups are filled one after the other, however the rows come."""
+    table = pa.table({"n": [1, 2, 3, 4] * 75_000, "x": [0.5, None, 2.0] * 100_000})
+    cuts = [0, 1, 131_072, 200_000, 299_999, 300_000]
+    pieces = [("one", table.slice(a, b - a)) for a, b in pairwise(cuts)]
+    write_batches(tmp_path / "a", [("one", table)])
+
+    manifest = write_batches(tmp_path / "b", pieces)
+
+    pq.write_table(table, tmp_path / "c", version="2.6", compression="zstd", row_group_size=1 << 17)
+    assert _bytes(tmp_path / "a") == _bytes(tmp_path / "b")
+    name = manifest.batches[0].file_name
+    assert (tmp_path / "c").read_bytes() == (tmp_path / "a" / name).read_bytes()
+
+
+def test_columns_of_different_values_have_no_dictionary(tmp_path):
+    """Trying to make one takes most of the time, and it is given up in the end."""
+    table = pa.table({"few": [1, 2, 3, 4] * 50_000, "many": range(200_000)})
+
+    manifest = write_batches(tmp_path / "raw", [("one", table)])
+
+    file = pq.ParquetFile(tmp_path / "raw" / manifest.batches[0].file_name)
+    group = file.metadata.row_group(0)
+    encodings = [group.column(i).encodings for i in range(2)]
+    assert ["RLE_DICTIONARY" in each for each in encodings] == [True, False]
+    assert read_batch(tmp_path / "raw", manifest.batches[0]).equals(table)
+
+
+def test_a_large_part_becomes_several_batches(tmp_path):
+    """They have a bound on their rows, say which rows of the part they are, and keep the order."""
+    parts = [
+        ("one", ONE),
+        ("two", TWO),
+        ("one", ONE.slice(0, 1)),
+        ("one", pa.concat_tables([TWO, ONE])),
+    ]
+
+    manifest = write_batches(tmp_path / "raw", parts, partition_rows=3)
+
+    assert [(b.source, b.rows) for b in manifest.batches] == [
+        ("one", 2), ("two", 1), ("one[0:3]", 3), ("one[3:4]", 1),
+    ]  # fmt: skip
+    tables = [table for _, table in read_batches(tmp_path / "raw")]
+    assert pa.concat_tables(tables).equals(pa.concat_tables([t for _, t in parts]))
 
 
 def test_the_same_content_twice_is_one_batch(tmp_path):

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from modemap.data.partitions import partition_types, with_partitions
-from modemap.data.sources import source_pieces, source_tables
+from modemap.data.sources import source_pieces
 
 
 def _write(path, **columns):
@@ -17,7 +17,7 @@ def test_folders_become_columns_of_one_type(tmp_path):
     for folder, n in (("year=2024/at=N%20E", 1), ("year=2025/at=__HIVE_DEFAULT_PARTITION__", 2)):
         _write(tmp_path / folder / "rows.parquet", n=[n])
 
-    table = pa.concat_tables([t for _, t in source_tables(f"{tmp_path}/**/*.parquet")])
+    table = pa.concat_tables([t for _, t in source_pieces(f"{tmp_path}/**/*.parquet")])
 
     assert table.schema == pa.schema({"n": pa.int64(), "year": pa.int64(), "at": pa.string()})
     assert table.to_pydict() == {"n": [1, 2], "year": [2024, 2025], "at": ["N E", None]}

@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from modemap.data.flights import packaged_months
-from modemap.data.sources import source_tables
+from modemap.data.sources import source_pieces
 from modemap.errors import DataError
 
 
@@ -19,7 +19,7 @@ def test_a_glob_names_files_by_their_place_in_it_and_in_their_order(tmp_path):
     for name in ("b/1.parquet", "a/2.parquet", "a/1.parquet", "a/.1.parquet"):
         _write(tmp_path / name, name=[name])
 
-    parts = list(source_tables(f"{tmp_path}/*/*.parquet"))
+    parts = list(source_pieces(f"{tmp_path}/*/*.parquet"))
 
     assert [name for name, _ in parts] == ["a/1.parquet", "a/2.parquet", "b/1.parquet"]
     assert [table["name"].to_pylist() for _, table in parts] == [[name] for name, _ in parts]
@@ -29,7 +29,7 @@ def test_a_path_is_read_as_it_stands(tmp_path):
     """A file's own name may hold what elsewhere is a pattern."""
     _write(tmp_path / "rows[1].parquet", n=[1])
 
-    [(name, table)] = source_tables(str(tmp_path / "rows[1].parquet"))
+    [(name, table)] = source_pieces(str(tmp_path / "rows[1].parquet"))
 
     assert name == "rows[1].parquet"
     assert table["n"].to_pylist() == [1]
@@ -40,7 +40,7 @@ def test_a_relative_pattern_starts_in_the_current_folder(tmp_path, monkeypatch):
     _write(tmp_path / "in" / "x.parquet", n=[1])
     monkeypatch.chdir(tmp_path)
 
-    assert [name for name, _ in source_tables("**/*.parquet")] == ["in/x.parquet"]
+    assert [name for name, _ in source_pieces("**/*.parquet")] == ["in/x.parquet"]
 
 
 def test_flights_in_a_file_are_typed_and_completed(tmp_path):
@@ -53,7 +53,7 @@ def test_flights_in_a_file_are_typed_and_completed(tmp_path):
     raw.to_pandas().to_parquet(tmp_path / "jan.parquet")
 
     for name in ("jan.csv", "jan.parquet"):
-        [(_, table)] = source_tables(str(tmp_path / name))
+        [(_, table)] = source_pieces(str(tmp_path / name))
         assert table.equals(january.slice(0, 900)), name
 
 
@@ -64,7 +64,7 @@ def test_flights_of_another_type_are_refused(tmp_path):
     pq.write_table(table, tmp_path / "jan.parquet")
 
     with pytest.raises(DataError, match=r"jan\.parquet") as caught:
-        list(source_tables(str(tmp_path / "jan.parquet")))
+        list(source_pieces(str(tmp_path / "jan.parquet")))
 
     assert "late" in caught.value.found
 
@@ -72,7 +72,7 @@ def test_flights_of_another_type_are_refused(tmp_path):
 def test_a_pattern_that_matches_nothing_is_refused(tmp_path):
     """The message repeats the pattern."""
     with pytest.raises(DataError, match="must match at least one file") as caught:
-        list(source_tables(f"{tmp_path}/*.parquet"))
+        list(source_pieces(f"{tmp_path}/*.parquet"))
 
     assert caught.value.place.endswith("*.parquet")
     assert caught.value.exit_code == 3
@@ -93,7 +93,7 @@ def test_files_that_differ_in_their_columns_are_refused(tmp_path, columns, diffe
     _write(tmp_path / "2.parquet", **columns)
 
     with pytest.raises(DataError, match=r"1\.parquet") as caught:
-        list(source_tables(f"{tmp_path}/*.parquet"))
+        list(source_pieces(f"{tmp_path}/*.parquet"))
 
     assert caught.value.place == str(tmp_path / "2.parquet")
     assert caught.value.found == difference

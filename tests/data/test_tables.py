@@ -6,8 +6,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from modemap.data.tables import plain_table, read_table
+from modemap.data.tables import plain_table, read_tables
 from modemap.errors import DataError
+
+
+def read_table(path, types):
+    """Return all pieces of a file."""
+    return pa.concat_tables(read_tables(path, types))
 
 
 def test_csv_columns_are_typed_and_missing_cells_are_null(tmp_path):

@@ -13,7 +13,7 @@ N_ROWS = 5000
 
 def cut(X, cuts):
     """Return the rows in batches that end at ``cuts``."""
-    return Blocks(len(X), lambda: iter(np.split(X, cuts)))
+    return Blocks(len(X), lambda start, stop: iter(np.split(X[start:stop], cuts)))
 
 
 @pytest.fixture(name="X", scope="module")

@@ -3,13 +3,40 @@
 import numpy as np
 import pytest
 
-from modemap.estimators.codebook import on_principal_plane, on_samples, sides, within_ranges
-from modemap.estimators.samples import Part
+from modemap.estimators.blocks import Blocks
+from modemap.estimators.codebook import (
+    covariance,
+    on_principal_plane,
+    on_samples,
+    sides,
+    within_ranges,
+)
+from modemap.estimators.samples import Samples
+from modemap.estimators.som import SelfOrganizingMap
 
 
-def parts(*arrays):
-    """Return arrays as parts of weight 1."""
-    return [Part(X, np.ones(len(X)), bool(np.isnan(X).any())) for X in arrays]
+def parts(*arrays, weights=None):
+    """Return arrays as samples in parts."""
+    rows = Blocks(sum(map(len, arrays)), lambda _start, _stop: iter(arrays))
+    return Samples(SelfOrganizingMap(), rows, weights, reset=True)
+
+
+def test_covariance_agrees_with_numpy():
+    """Mean and covariance are the weighted ones."""
+    X = np.random.default_rng(0).normal(size=(3000, 3))
+    weights = np.random.default_rng(2).uniform(0.5, 2.0, size=3000)
+
+    mean, found = covariance(parts(X, weights=weights))
+
+    np.testing.assert_allclose(mean, np.average(X, axis=0, weights=weights))
+    np.testing.assert_allclose(found, np.cov(X.T, aweights=weights, bias=True))
+
+
+def test_a_constant_feature_has_no_variance():
+    """Not even one of rounding, as the mean of six times 0.1 would leave."""
+    mean, found = covariance(parts(np.full((6, 1), 0.1)))
+
+    assert (mean[0], found[0, 0]) == (0.1, 0.0)
 
 
 def test_the_principal_plane_is_that_of_the_eigenvectors():
@@ -51,7 +78,7 @@ def test_samples_on_a_line_leave_no_second_direction(n_samples):
     """Rounding is no variance: units across the line are exactly equal."""
     X = np.linspace(0.1, 3.0, n_samples)[:, np.newaxis] * [0.37, 1.39, 0.05] + [0.3, 0.7, 1e3]
 
-    codebook = on_principal_plane([Part(X, np.ones(len(X)), False)], (3, 3), 1).reshape(3, 3, 3)
+    codebook = on_principal_plane(parts(X), (3, 3), 1).reshape(3, 3, 3)
 
     np.testing.assert_array_equal(codebook, np.broadcast_to(codebook[:, :1], codebook.shape))
     assert np.ptp(codebook[:, 0, 1]) > 0

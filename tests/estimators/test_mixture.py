@@ -290,6 +290,17 @@ def test_threads_change_no_bit():
     np.testing.assert_array_equal(one.covariances_, two.covariances_)
 
 
+@pytest.mark.parametrize("covariance_type", ["full", "diag"])
+def test_a_row_has_the_same_density_alone_and_among_others(X, covariance_type):
+    """Down to the last bit."""
+    kind = {"covariance_type": covariance_type, "random_state": 0}
+    mixture = BayesianGaussianMixture(n_components=3, **kind).fit(X)
+
+    alone = [mixture.score_samples(row[np.newaxis])[0] for row in X]
+
+    np.testing.assert_array_equal(mixture.score_samples(X), alone)
+
+
 @pytest.mark.parametrize("n_features", [1, 2])
 def test_the_number_of_components_is_found(n_features):
     """Three groups far apart are three components."""

@@ -103,6 +103,19 @@ def test_a_sample_with_a_missing_value_leaves_the_others_as_they_are(X, metric):
     np.testing.assert_array_equal(som.score_samples(extended)[:-1], som.score_samples(X))
 
 
+@settings(deadline=None, max_examples=40)
+@given(X=samples(), metric=st.sampled_from(METRICS))
+def test_training_agrees_with_and_without_a_sample_that_lacks_a_value(X, metric):
+    """A sample without weight takes training the path for missing values and changes nothing."""
+    som = SelfOrganizingMap(3, 4, init=start(), max_iter=2, metric=metric)
+    extended = np.vstack((X, [1.0, np.nan, 2.0]))
+    weights = np.append(np.ones(len(X)), 0.0)
+
+    codebook = som.fit(extended, sample_weight=weights).codebook_
+
+    np.testing.assert_allclose(codebook, som.fit(X).codebook_, **CLOSE)
+
+
 @settings(deadline=None, max_examples=30)
 @given(
     X=samples(),

@@ -215,7 +215,7 @@ def one(value: object) -> Callable[[np.ndarray], pa.Array]:
 
 def prepared(root: Path) -> pa.Table:
     """Return the rows of all three parts in the order of their ids."""
-    parts = [pq.read_table(path) for path in sorted((root / "data/prepared").glob("*.parquet"))]
+    parts = [pq.read_table(path) for path in sorted((root / "data/prepared").glob("*/*.parquet"))]
     return pa.concat_tables(parts).sort_by("id")
 
 
@@ -230,7 +230,7 @@ def has_rows(count: int) -> Check:
 
 def is_filled_by_the_median(root: Path) -> None:
     """Check that missing distances are the median of the training rows' known ones."""
-    train = pq.read_table(root / "data/prepared/train.parquet")
+    train = pq.read_table(root / "data/prepared/train")
     raw = pq.read_table(next((root / "data/raw").glob("*.parquet")))
     known = dict(zip(raw["id"].to_pylist(), raw["distance"].to_pylist(), strict=True))
     values = [known[i] for i in train["id"].to_pylist()]
@@ -551,10 +551,10 @@ SETTINGS = Case(
 
 
 def damaged(
-    name: str, stage: str, exit_code: int, hint: str, kinds: tuple[str, ...]
+    name: str, stage: str, exit_code: int, hint: str, kinds: tuple[str, ...], *, place: str = ""
 ) -> dict[str, Variant]:
-    """Return the variants of a damaged file that ``stage`` reads."""
-    last = name.rsplit("/", maxsplit=1)[-1].removeprefix("*")
+    """Return the variants of a damaged file that ``stage`` reads, and names unless it is gone."""
+    last = place or name.rsplit("/", maxsplit=1)[-1].removeprefix("*")
     return {
         f"`{name}` {kind} before `{stage}`": Variant(
             file(name, DAMAGES[kind]), (stage,), Refused(exit_code, last, "must", "", hint)
@@ -571,6 +571,7 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "a directory": directory,
 }
 WHOLE = tuple(DAMAGES)
+PREPARED_ROWS = ("data/prepared/train/*.parquet", "train_som", 3, "dvc repro")
 MODEL_FILE = ("missing", "empty", "truncated", "a directory")
 INPUTS = [
     Case(
@@ -582,7 +583,8 @@ INPUTS = [
     ),
     Case(
         "What `prepare` made",
-        damaged("data/prepared/train.parquet", "train_som", 3, "dvc repro", WHOLE)
+        damaged(*PREPARED_ROWS, ("missing",), place="data/prepared/train: ")
+        | damaged(*PREPARED_ROWS, WHOLE[1:])
         | damaged("data/prepared/preparation.npz", "train_mixture", 7, "again", MODEL_FILE),
     ),
     Case(
@@ -810,7 +812,8 @@ def damaged_cache(root: Path) -> Iterator[None]:
 
     After the block the hint has been followed.
     """
-    rows_md5 = hashlib.md5((root / "data/prepared/train.parquet").read_bytes()).hexdigest()  # noqa: S324
+    [rows_file] = (root / "data/prepared/train").iterdir()
+    rows_md5 = hashlib.md5(rows_file.read_bytes()).hexdigest()  # noqa: S324
     cached = root / ".dvc/cache/files/md5" / rows_md5[:2] / rows_md5[2:]
     flipped(cached)
     cached.chmod(0o444)
@@ -899,7 +902,7 @@ FLOW_FAULTS = Case(
         "a damaged object in DVC's cache": Variant(
             damaged_cache,
             (FLOW,),
-            Refused(3, "data/prepared/train.parquet", "what prepare made", "", "remove .dvc/cache"),
+            Refused(3, "data/prepared/train/", "what prepare made", "", "remove .dvc/cache"),
             by_the_flow,
         ),
         "a lock of DVC whose process is dead": Variant(

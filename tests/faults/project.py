@@ -72,6 +72,7 @@ gate:
   log_likelihood_tolerance: 0.01
   calibration_max: 0.2 # few rows miss a distribution by chance
   stability_min: -1.0 # and have no segments
+  growth_max: 50.0 # milliseconds and a few MiB of a small release move by more than the default
 """
 CONTRACT = """\
 key: [id]

@@ -14,12 +14,11 @@ from modemap.kernels import compilation
 from modemap.kernels.compilation import cache_folder
 
 FIT = """
-import collections, hashlib, numpy as np
-from modemap.kernels import Prepared, covariance, sums_by_unit, two_nearest_units
+import hashlib, numpy as np
+from modemap.kernels import Prepared, scatter, sums_by_unit, two_nearest_units
 rng = np.random.default_rng(0)
 X, weights, codebook = rng.normal(size=(2000, 5)), rng.uniform(size=2000), rng.normal(size=(30, 5))
-Rows = collections.namedtuple("Rows", "X weights")
-parts = *sums_by_unit(X, weights, Prepared(codebook)), *covariance([Rows(X, weights)])
+parts = *sums_by_unit(X, weights, Prepared(codebook)), scatter(X, weights, X[0])
 parts += two_nearest_units(X, codebook)
 print(hashlib.sha256(b"".join(np.asarray(part).tobytes() for part in parts)).hexdigest())
 """

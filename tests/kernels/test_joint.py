@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from modemap.estimators import BayesianGaussianMixture, rows
+from modemap.estimators import BayesianGaussianMixture, expectation
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -26,7 +26,7 @@ def test_the_compiled_pass_agrees_with_plain_numpy(n_features, monkeypatch):
         ]
 
     compiled = fitted()
-    monkeypatch.setattr(rows, "MIN_COMPILED", len(X) + 1)
+    monkeypatch.setattr(expectation, "MIN_COMPILED", len(X) + 1)
 
     for ours, plain in zip(compiled, fitted(), strict=True):
         np.testing.assert_allclose(ours.means_, plain.means_, atol=1e-10)

@@ -1,16 +1,15 @@
 """Passes over all rows against plain NumPy, on any number of threads."""
 
-from typing import NamedTuple
-
 import numpy as np
 import pytest
 
 from modemap.kernels import (
     Grid,
     Prepared,
-    covariance,
+    deviations,
     nearest_units,
     present,
+    scatter,
     sums_by_unit,
     two_nearest_soon,
     two_nearest_units,
@@ -35,13 +34,6 @@ def codebook():
 def weights():
     """Return a weight for each row."""
     return np.random.default_rng(2).uniform(0.5, 2.0, size=3000)
-
-
-class Rows(NamedTuple):
-    """Rows and their weights."""
-
-    X: np.ndarray
-    weights: np.ndarray
 
 
 def full_distances(X, codebook):
@@ -120,28 +112,14 @@ def test_the_second_nearest_unit_is_looked_for_as_often_as_asked(X, codebook):
     assert 0 < every[2].mean() < 1
 
 
-def test_covariance_agrees_with_numpy(X, weights):
-    """Mean and covariance are the weighted ones."""
-    mean, found = covariance([Rows(X, weights)])
-
-    np.testing.assert_allclose(mean, np.average(X, axis=0, weights=weights))
-    np.testing.assert_allclose(found, np.cov(X.T, aweights=weights, bias=True))
-
-
-def test_a_constant_feature_has_no_variance():
-    """Not even one of rounding, as the mean of six times 0.1 would leave."""
-    mean, found = covariance([Rows(np.full((6, 1), 0.1), np.ones(6))])
-
-    assert (mean[0], found[0, 0]) == (0.1, 0.0)
-
-
 @pytest.mark.parametrize("n_threads", [2, 4])
 def test_the_number_of_threads_changes_no_bit(X, codebook, weights, n_threads):
     """Chunks are the same and added in the same order."""
     alone, together = (
         (
             *sums_by_unit(X, weights, Prepared(codebook, n_threads=n)),
-            *covariance([Rows(X, weights)], n),
+            *deviations(X, weights, X[0], n),
+            scatter(X, weights, X[0], n),
         )
         for n in (1, n_threads)
     )

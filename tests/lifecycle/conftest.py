@@ -149,8 +149,8 @@ def evaluated(empty_store, rows, tiny_release, tmp_path_factory):
     ]
     write_json(root / "reports" / "validate.json", {"batches": 1, "judgements": judgements})
     columns = {"key": np.arange(len(rows)), "delay": rows[:, 0], "distance": rows[:, 1]}
-    (root / "data" / "prepared").mkdir()
-    pq.write_table(pa.table(columns), root / "data" / "prepared" / "test.parquet")
+    (root / "data" / "prepared" / "test").mkdir(parents=True)
+    pq.write_table(pa.table(columns), root / "data" / "prepared" / "test" / "rows.parquet")
     project = Project(root)
     project.install(tiny_release)
     return project

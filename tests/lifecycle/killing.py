@@ -11,17 +11,18 @@ import signal
 import sys
 from pathlib import Path
 
-from modemap.lifecycle import evidence, gate, promote, register, rollback, status, verify
+from modemap.lifecycle import approve, evidence, gate, promote, register, rollback, status, verify
 from modemap.lifecycle.history import history
 from modemap.tracking.store import open_store, prepare_to_open
 from tests.lifecycle.conftest import load_in_process
 
 WRITES = ("create_", "delete_", "finalize_", "log_", "set_")
-
+KEY = "key"  # beside the checkout, of an approver
 
 STEPS = {
     "register": register.register,
     "gate": lambda root: gate.gate(root).require(),
+    "approve": lambda root: approve.approve(root, 2, key=root.parent / KEY, why="a test"),
     "promote": promote.promote,
     "rollback": lambda root: rollback.rollback(root, 1, why="a test"),
 }
@@ -31,6 +32,10 @@ def _call_again(command: str, root: Path) -> None:
     """Do what a person or a flow does after the crash: the same again, and what follows it."""
     if command == "rollback":
         STEPS["rollback"](root)
+        return
+    if command == "approve":
+        STEPS["approve"](root)
+        promote.promote(root)
         return
     version = register.register(root)
     if status.status(root).version != version.number and command != "promote":
@@ -98,9 +103,7 @@ def main(command: str, folder: Path) -> None:
     point = 0
     while True:
         point += 1
-        root = Path(
-            shutil.copytree(folder / "checkout", folder.parent / f"{command}-{point}" / "checkout")
-        )
+        root = Path(shutil.copytree(folder, folder.parent / f"{command}-{point}"), "checkout")
 
         def killed(root=root, point=point):
             open_store(root, "flights")  # a copied store follows its folder

@@ -9,12 +9,14 @@ import pytest
 from modemap.lifecycle.gate import gate
 from modemap.lifecycle.register import register
 from tests.lifecycle.conftest import copy_of
+from tests.lifecycle.killing import KEY
 
-pytestmark = [pytest.mark.workflow, pytest.mark.slow]
+pytestmark = [pytest.mark.workflow, pytest.mark.slow, pytest.mark.timeout(700)]
 
 SCENARIOS = {  # what is killed, and the version that is champion before and in the end
     "register": (1, 2),
     "gate": (1, 2),
+    "approve": (1, 2),
     "promote": (1, 2),
     "rollback": (2, 1),
 }
@@ -30,6 +32,13 @@ def folders(after_promotion, after_two, releases, tmp_path_factory):
     register(registered.root)
     judged = copy_of(registered, base / "promote")
     gate(judged.root).require()
+    asking = copy_of(judged, base / "approve")
+    key = base / "approve" / KEY
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    public = key.with_suffix(".pub").read_text()
+    (asking.root / "approvers").write_text(f"ann@example.org {public}")
+    params = asking.root / "params.yaml"
+    params.write_text(params.read_text().replace("required: false", "required: true"))
     copy_of(after_two, base / "rollback")
     return base
 

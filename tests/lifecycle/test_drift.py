@@ -226,7 +226,8 @@ def release_with_reference(rows, make_release, tmp_path_factory):
     prepared.mkdir()
     for name, part in (("train", rows[:350]), ("validation", rows[350:])):
         table = pa.table(dict(zip(("delay", "distance"), part.T, strict=True)))
-        pq.write_table(table, prepared / f"{name}.parquet")
+        (prepared / name).mkdir()
+        pq.write_table(table, prepared / name / "rows.parquet")
     missing = {"delay": 10, "distance": 0}
     write_json(prepared / "shares.json", {"rows": 360, "missing": missing, "levels": {}})
     (release / "manifest.json").unlink()
@@ -324,7 +325,8 @@ def test_held_out_rows_move_no_column_of_the_reference(rows, make_release, tmp_p
         prepared.mkdir()
         for name, part in (("train", rows[:350]), ("validation", held_out)):
             table = pa.table(dict(zip(("delay", "distance"), part.T, strict=True)))
-            pq.write_table(table, prepared / f"{name}.parquet")
+            (prepared / name).mkdir()
+            pq.write_table(table, prepared / name / "rows.parquet")
         write_json(prepared / "shares.json", {"rows": 350, "missing": {}, "levels": {}})
         keep_reference(prepared, read_parts(release), release)
         kept.append(load_reference(release / REFERENCE))

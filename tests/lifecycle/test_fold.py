@@ -5,7 +5,7 @@ from hypothesis import settings
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
 from modemap.errors import RegistryError
-from modemap.lifecycle.history import LINKED, Head, step
+from modemap.lifecycle.history import CANARY, LINKED, SHADOW, WITHDRAWAL, Head, Rollout, step
 
 
 def fold(entries, head=None):
@@ -55,6 +55,35 @@ class Writers(RuleBasedStateMachine):
         assert won == (seen.number == current.number)
         if won:
             self.champions.append(to)
+
+    @rule(
+        seen=heads,
+        kind=st.sampled_from([CANARY, SHADOW, WITHDRAWAL]),
+        to=st.none() | st.integers(1, 9),
+    )
+    def roll_out(self, seen, kind, to):
+        """Begin or end a rollout: it counts like a promotion, and never names another champion."""
+        current = fold(self.entries)
+        rollout = Rollout(SHADOW if kind == SHADOW else CANARY, 7, "d", 0.5)
+        self.entries.append(
+            dict.fromkeys(LINKED, "x")
+            | {
+                "kind": kind,
+                "rollout": rollout.tag(),
+                "expected": str(seen.number),
+                "from": str(seen.champion or 0),
+                "to": str(seen.champion or 0 if to is None else to),
+                "prev_digest": seen.link,
+            }
+        )
+        after = fold(self.entries)
+        keeps = current.champion is not None and to in {None, current.champion}
+        won = after.number == len(self.entries)
+        assert won == (keeps and seen.number == current.number)
+        if won:
+            assert (after.rollout is None) == (kind == WITHDRAWAL)
+        else:
+            assert after.rollout == current.rollout
 
     @rule(tags=st.dictionaries(st.sampled_from(LINKED), st.text(max_size=3)))
     def write_by_another_hand(self, tags):

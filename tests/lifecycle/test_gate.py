@@ -111,9 +111,9 @@ def test_an_accepted_change_passes_and_is_kept(promoted, releases):
 def test_other_columns_pass_if_accepted(promoted, make_release, tmp_path):
     """The champion's columns may be gone from the rows: then it is known, but not measured."""
     other = make_release(tmp_path / "other", columns=("delay", "speed"))
-    table = pq.read_table(promoted.root / "data/prepared/test.parquet")
+    table = pq.read_table(promoted.root / "data/prepared/test/rows.parquet")
     columns = ["speed" if name == "distance" else name for name in table.column_names]
-    pq.write_table(table.rename_columns(columns), promoted.root / "data/prepared/test.parquet")
+    pq.write_table(table.rename_columns(columns), promoted.root / "data/prepared/test/rows.parquet")
     _candidate(promoted, other, calibration_by_column={"delay": 0.01, "speed": 0.02})
 
     assert _stopped_by(gate(promoted.root)) == ["comparable"]
@@ -203,12 +203,12 @@ def test_a_damaged_champion_stops_the_comparison(promoted, releases):
 def test_missing_test_rows_stop_the_comparison(promoted, releases):
     """Without rows to compare on nothing is compared, and nothing passes."""
     _candidate(promoted, releases["longer trained"])
-    (promoted.root / "data" / "prepared" / "test.parquet").unlink()
+    (promoted.root / "data" / "prepared" / "test" / "rows.parquet").unlink()
 
     verdict = gate(promoted.root)
 
     assert _stopped_by(verdict) == ["comparable"]
-    assert "test.parquet" in verdict.refusals[0].why
+    assert "prepared/test" in verdict.refusals[0].why
 
 
 @pytest.mark.usefixtures("in_process")
@@ -233,9 +233,11 @@ def test_a_version_that_does_not_exist_is_told(project):
 @pytest.mark.usefixtures("in_process")
 def test_groups_of_a_sensitive_column_are_looked_at(project):
     """A column of the prepared rows that params declare is judged value by value."""
-    rows = pq.read_table(project.root / "data/prepared/test.parquet")
+    rows = pq.read_table(project.root / "data/prepared/test/rows.parquet")
     side = ["far" if distance > 1200 else "near" for distance in rows["distance"].to_pylist()]
-    pq.write_table(rows.append_column("side", [side]), project.root / "data/prepared/test.parquet")
+    pq.write_table(
+        rows.append_column("side", [side]), project.root / "data/prepared/test/rows.parquet"
+    )
     params = project.root / "params.yaml"
     asked = params.read_text().replace("sensitive_columns: []", "sensitive_columns: [side]")
     params.write_text(asked.replace("group_error_ratio_max: 2.0", "group_error_ratio_max: 1.0"))

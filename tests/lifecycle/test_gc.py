@@ -21,6 +21,7 @@ from modemap.lifecycle.history import history
 from modemap.lifecycle.promote import promote
 from modemap.lifecycle.register import register
 from modemap.lifecycle.rollback import rollback
+from modemap.lifecycle.rollout import roll_out
 from modemap.lifecycle.status import status
 from modemap.lifecycle.verify import verify
 from modemap.lockfile import CACHE, DVCS_LOCK, held, objects_of
@@ -170,6 +171,16 @@ def test_a_refused_entry_names_its_version_too(old):
         History(old.registry).promote(Head(), said)
 
     assert "MLflow version 4" not in names(collect_garbage(old.root, 30))
+
+
+def test_a_challenger_stays(old):
+    """It stands beside the champion, and the history goes on naming it."""
+    roll_out(old.root, 4, kind="shadow", why="a look")
+
+    found = names(collect_garbage(old.root, 30))
+
+    assert "MLflow version 4" not in found
+    assert "MLflow version 3" in found
 
 
 @pytest.mark.parametrize("ref", ["branch", "tag", "index"])

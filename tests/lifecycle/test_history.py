@@ -258,6 +258,16 @@ def test_a_store_that_is_gone_after_the_promotion_is_no_failure(history, monkeyp
 
 
 @pytest.mark.workflow
+def test_healing_tells_of_a_changed_history(history):
+    """A store that is away is waited for; entries that contradict each other are never passed."""
+    head = history.promote(history.head(), _tags(1))
+    history.entries.append(_entry(head, "2", prev_digest="of another hand"))
+
+    with pytest.raises(RegistryError, match="does not match entry 1"):
+        history.heal()
+
+
+@pytest.mark.workflow
 def test_a_changed_entry_in_the_store_is_noticed(history, root):
     """Nothing is promoted on a history that was edited."""
     history.promote(history.head(), _tags(1))

@@ -22,7 +22,8 @@ def table(rows):
 @pytest.fixture
 def prepared(table, tmp_path):
     """Return a folder with these test rows."""
-    pq.write_table(table, tmp_path / "test.parquet")
+    (tmp_path / "test").mkdir()
+    pq.write_table(table, tmp_path / "test" / "rows.parquet")
     return tmp_path
 
 

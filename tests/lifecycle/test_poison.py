@@ -18,10 +18,12 @@ from modemap.lifecycle.promote import promote
 from modemap.lifecycle.register import register
 from modemap.lifecycle.report import write_report
 from modemap.lifecycle.rollback import rollback
+from modemap.lifecycle.score import score
 from modemap.lifecycle.status import status
 from modemap.lifecycle.summary import summary
 from modemap.lifecycle.verify import verify
 from modemap.release import MANIFEST, load_release
+from modemap.serving.following import champion_source, directory_source
 
 pytestmark = pytest.mark.workflow
 
@@ -66,6 +68,11 @@ REFUSING = {  # what reads the files of the planted release, and so must refuse 
     "rollback": lambda root: rollback(root, 1, why="a test"),
     "verify": lambda root: verify(root).require(),
     "load": lambda root: load_release(root / "models" / "release"),
+    "score": lambda root: score(
+        root, str(root / "data/prepared/test/*.parquet"), root / "scores.parquet", number=1
+    ),
+    "serve": lambda root: champion_source(root)(None),
+    "serve --release": lambda root: directory_source(root / "models" / "release")(None),
 }
 OTHERS = {  # what has no need of them
     "status": status,
@@ -82,7 +89,8 @@ def test_what_is_planted_is_never_executed(replaced, tmp_path, planted, monkeypa
     mark = tmp_path / "executed"
     files = PLANTED[planted](mark)
     monkeypatch.syspath_prepend(str(replaced.artifacts(1) / "release"))
-    for folder in (replaced.artifacts(1) / "release", replaced.root / "models" / "release"):
+    registered = [replaced.artifacts(number) / "release" for number in (1, 2)]
+    for folder in (*registered, replaced.root / "models" / "release"):
         for name, content in files.items():
             (folder / name).write_bytes(content)
 
@@ -94,6 +102,22 @@ def test_what_is_planted_is_never_executed(replaced, tmp_path, planted, monkeypa
 
     assert not mark.exists()
     assert status(replaced.root).version == 2
+
+
+def test_a_checkout_of_a_planted_version_executes_nothing(project, tmp_path):
+    """It puts back three files of text and has no need of the release."""
+    mark = tmp_path / "executed"
+    (project.root / "dvc.yaml").write_text("stages: {}\n")
+    number = register(project.root).number
+    for planted in PLANTED.values():
+        for name, content in planted(mark).items():
+            (project.artifacts(number) / "release" / name).write_bytes(content)
+    (project.root / "dvc.yaml").unlink()
+
+    restored = checkout(project.root, number, force=True)
+
+    assert restored.files == ["dvc.yaml"]
+    assert not mark.exists()
 
 
 def test_a_planted_file_with_a_manifest_to_match_is_not_executed(release, tmp_path):

@@ -23,7 +23,7 @@ def project(promoted):
     """Return a promoted project that has all parts of the prepared rows."""
     prepared = promoted.root / "data" / "prepared"
     for split in ("train", "validation"):
-        shutil.copyfile(prepared / "test.parquet", prepared / f"{split}.parquet")
+        shutil.copytree(prepared / "test", prepared / split)
     losses = {"rows": {"train": 500, "validation": 500, "test": 500}, "dropped_rows": 7}
     losses |= {"dropped": {"delay": 7, "distance": 0}, "filled": {}}
     write_json(promoted.root / "reports" / "prepare.json", losses)
@@ -59,7 +59,7 @@ def test_the_strangest_rows_are_the_least_likely(project):
     page = report(project)
 
     release = load_release(project.root / "models" / "release")
-    rows = pq.read_table(project.root / "data" / "prepared" / "test.parquet")
+    rows = pq.read_table(project.root / "data" / "prepared" / "test" / "rows.parquet")
     X = rows.select(release.columns).to_pandas().to_numpy()
     likelihood = sorted([*release.score(X).log_likelihood] * 3)[:20]
     shown = [float(value) for value in page.facts["log-likelihood"]]

@@ -1,6 +1,8 @@
 """A rollback puts back what served, once it has answered, and else leaves the champion alone."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -141,6 +143,49 @@ def test_what_mlflow_lost_comes_from_dvcs_cache(cached, tmp_path):
     assert status(project.root).version == 1
     registry = _registry(project)
     verify_release(registry.download(registry.get(1), tmp_path), rolled.digest)
+
+
+@pytest.fixture
+def remote(cached, tmp_path):
+    """Return the project with version 1 in a DVC remote alone: MLflow and the cache lost it."""
+    project, _ = cached
+    cache, folder = project.root / ".dvc/cache/files", tmp_path / "remote" / "files"
+    shutil.copytree(cache, folder)
+    shutil.rmtree(cache)
+    shutil.rmtree(project.artifacts(1) / "release")
+    dvc = [sys.executable, "-m", "dvc"]
+    for command in (
+        ["init", "-q", "--no-scm", "-f"],
+        ["remote", "add", "-q", "-d", "team", folder.parent],
+    ):
+        subprocess.run([*dvc, *command], cwd=project.root, check=True)
+    return project, folder
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("in_process")
+def test_what_this_machine_lost_comes_from_dvcs_remote(remote, tmp_path):
+    """Found there by its md5 though no stage names it any more; MLflow has it again."""
+    project, _ = remote
+
+    rolled = rollback(project.root, why="bad")
+
+    assert status(project.root).version == 1
+    registry = _registry(project)
+    verify_release(registry.download(registry.get(1), tmp_path), rolled.digest)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("in_process")
+def test_what_the_remote_lost_too_is_refused(remote):
+    """The error is that of MLflow, where it should have been."""
+    project, folder = remote
+    shutil.rmtree(folder)
+
+    with pytest.raises(RegistryError, match="release"):
+        rollback(project.root, why="bad")
+
+    assert _champion_stays(project)
 
 
 @pytest.mark.usefixtures("in_process")

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from modemap.cli import app
 from modemap.data import sources
+from modemap.data.flights import FLIGHTS
 from modemap.errors import DataError, RegistryError
 from modemap.lifecycle.score import score
 from modemap.release import load_release
@@ -57,6 +58,25 @@ def test_pieces_change_nothing(promoted, table, tmp_path, monkeypatch):
 
     whole = pq.read_table(tmp_path / "whole.parquet")
     assert pq.read_table(tmp_path / "pieces.parquet").equals(whole)
+
+
+def test_a_folder_is_scored_as_the_pattern_of_its_files(promoted, rows, tmp_path):
+    """In the order of their names; a folder without a table is told."""
+    folder = tmp_path / "in"
+    (folder / "deep").mkdir(parents=True)
+    halves = {"a.parquet": rows[:300], "deep/b.parquet": rows[300:]}
+    for name, part in halves.items():
+        pq.write_table(pa.table({"delay": part[:, 0], "distance": part[:, 1]}), folder / name)
+
+    by_folder = score(promoted.root, str(folder), tmp_path / "folder.parquet")
+    score(promoted.root, f"{folder}/**/*.parquet", tmp_path / "glob.parquet")
+
+    found = pq.read_table(tmp_path / "folder.parquet")
+    assert by_folder.n_rows == len(rows)
+    assert found.equals(pq.read_table(tmp_path / "glob.parquet"))
+    assert found["delay"].to_pylist() == rows[:, 0].tolist()
+    with pytest.raises(DataError, match="must hold tables"):
+        score(promoted.root, str(promoted.root / "mlruns"), tmp_path / "none.parquet")
 
 
 def test_rows_that_training_would_not_take_say_why(promoted, table, tmp_path):
@@ -126,7 +146,7 @@ def test_keys_suffixes_and_versions_that_are_none_are_told(promoted, table, tmp_
 def test_without_a_champion_there_is_nothing_to_score_by(project, tmp_path):
     """The message says what to do."""
     with pytest.raises(RegistryError, match="a champion must be there") as refused:
-        score(project.root, "rows.parquet", tmp_path / "s.parquet")
+        score(project.root, FLIGHTS, tmp_path / "s.parquet")
 
     assert "--version" in refused.value.hint
 

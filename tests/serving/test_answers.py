@@ -193,7 +193,7 @@ def test_health_and_hosting_answer_once_a_release_is_loaded(client, served):
     metrics = client.get("/metrics").text
     assert f'digest="{served.digest}"' in metrics
     assert 'modemap_requests_total{method="POST",route="/v1/score",status="200"}' in metrics
-    assert 'modemap_rows_total{version="None"}' in metrics
+    assert 'modemap_rows_total{version="unregistered"}' in metrics
 
 
 def test_addresses_nobody_has_are_one_label(client):

@@ -10,7 +10,7 @@ from modemap.data.matrix import prepared_batches
 from modemap.params import TrainSomParams
 from modemap.stages.train_som import train_som
 
-MORE = 112 << 20
+MORE = 144 << 20
 COLUMNS = [f"x{j}" for j in range(8)]
 
 

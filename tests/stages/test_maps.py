@@ -1,5 +1,6 @@
 """The stages that train and judge a map respect its whole grid."""
 
+import shutil
 from itertools import combinations
 
 import numpy as np
@@ -46,7 +47,8 @@ def prepared(rows, tiny_release, tmp_path_factory):
     Preparation.load(tiny_release / "preparation.npz").save(folder / "preparation.npz")
     for name, part in PARTS.items():
         table = pa.table(dict(zip(("delay", "distance"), rows[part].T, strict=True)))
-        pq.write_table(table, folder / f"{name}.parquet")
+        (folder / name).mkdir()
+        pq.write_table(table, folder / name / "rows.parquet")
     missing = {"delay": 20, "distance": 0}
     write_json(folder / "shares.json", {"rows": 320, "missing": missing, "levels": {}})
     return folder
@@ -203,7 +205,8 @@ def test_groups_are_compared_with_labels_that_nothing_learned_from(tiny_release,
     )
     labels = ["near"] * 49 + [None] + ["far"] * 50
     table = pa.table({"delay": rows[:, 0], "distance": rows[:, 1], "side": labels})
-    pq.write_table(table, tmp_path / "test.parquet")
+    (tmp_path / "test").mkdir()
+    pq.write_table(table, tmp_path / "test" / "rows.parquet")
 
     found = agreement(tmp_path, release, "side")
 
@@ -216,12 +219,11 @@ def test_groups_are_compared_with_labels_that_nothing_learned_from(tiny_release,
 def test_rows_come_back_in_their_own_order_by_block(prepared, tiny_release, tmp_path, monkeypatch):
     """Scores are those of the whole table, training rows first, however small the blocks are."""
     release = load_release(tiny_release)
-    for path in prepared.iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
+    shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
     for name in PARTS:
-        table = pq.read_table(tmp_path / f"{name}.parquet")
+        table = pq.read_table(tmp_path / name)
         key = pa.array([f"{name} {i}" for i in range(len(table))])
-        pq.write_table(table.add_column(0, "key", key), tmp_path / f"{name}.parquet")
+        pq.write_table(table.add_column(0, "key", key), tmp_path / name / "rows.parquet")
     small(monkeypatch)
 
     score_rows(tmp_path, release, tmp_path / "scores.parquet")
@@ -231,7 +233,7 @@ def test_rows_come_back_in_their_own_order_by_block(prepared, tiny_release, tmp_
     assert scores["key"].to_pylist() == [
         f"{name} {i}" for name, part in PARTS.items() for i in range(part.stop - part.start)
     ]
-    rows = [pq.read_table(prepared / f"{name}.parquet").to_pandas().to_numpy() for name in PARTS]
+    rows = [pq.read_table(prepared / name).to_pandas().to_numpy() for name in PARTS]
     expected = release.score(np.concatenate(rows))
     np.testing.assert_array_equal(scores["unit"], expected.units)
     np.testing.assert_allclose(scores["log_likelihood"], expected.log_likelihood, rtol=1e-12)

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from modemap.data.batches import write_batches
-from modemap.data.matrix import prepared_batches
+from modemap.data.matrix import prepared_batches, prepared_files
 from modemap.errors import DataError, ParamsError
 from modemap.estimators.preparation import Preparation
 from modemap.files import read_json
@@ -46,7 +46,7 @@ def _prepare(folder, *tables, **changes):
 
 
 def _part(folder, name):
-    return pq.read_table(folder / "prepared" / f"{name}.parquet")
+    return pa.concat_tables(map(pq.read_table, prepared_files(folder / "prepared", name)))
 
 
 def _sides(folder):
@@ -54,7 +54,8 @@ def _sides(folder):
 
 
 def _outputs(folder):
-    return {path.name: path.read_bytes() for path in (folder / "prepared").iterdir()}
+    files = (path for path in (folder / "prepared").rglob("*") if path.is_file())
+    return {path.relative_to(folder / "prepared").as_posix(): path.read_bytes() for path in files}
 
 
 def _refused(folder):
@@ -111,12 +112,16 @@ def test_a_row_keeps_its_side_when_data_grow(tmp_path, rows):
     assert {key: after[key] for key in before} == before
 
 
-def test_the_cut_into_batches_changes_no_byte(tmp_path, rows):
-    """One batch or three, with the same rows in the same order, is the same input."""
+def test_the_cut_into_batches_changes_no_row_and_nothing_learned(tmp_path, rows):
+    """One batch or three, with the same rows in the same order, gives the same parts."""
     _prepare(tmp_path / "one", rows)
     _prepare(tmp_path / "three", rows.slice(0, 10), rows.slice(10, 990), rows.slice(1000))
 
-    assert _outputs(tmp_path / "one") == _outputs(tmp_path / "three")
+    one, three = tmp_path / "one", tmp_path / "three"
+    assert all(_part(one, part).equals(_part(three, part)) for part in PARTS)
+    assert _outputs(one)["preparation.npz"] == _outputs(three)["preparation.npz"]
+    assert _outputs(one)["shares.json"] == _outputs(three)["shares.json"]
+    assert len(_outputs(three)) == 11
 
 
 def test_runs_in_other_folders_and_on_other_threads_give_the_same_bytes(tmp_path, rows):
@@ -144,7 +149,8 @@ def test_held_out_rows_reach_no_fitted_statistic(tmp_path, rows, part):
 
     a, b = _outputs(tmp_path / "a"), _outputs(tmp_path / "b")
     assert a["preparation.npz"] == b["preparation.npz"]
-    assert {name for name in a if a[name] != b[name]} == {f"{part}.parquet"}
+    first, second = ({p: _part(tmp_path / name, p) for p in PARTS} for name in "ab")
+    assert [p for p in PARTS if first[p] != second[p]] == [part]
 
 
 def test_other_training_rows_change_what_is_learned(tmp_path, rows):
@@ -285,4 +291,49 @@ def test_a_column_cannot_have_two_meanings(tmp_path, rows, settings, message):
     with pytest.raises(ParamsError, match=message):
         _prepare(tmp_path, rows, **settings)
 
+    assert _refused(tmp_path)
+
+
+@pytest.mark.parametrize("how", ["pca", "whiten"])
+def test_decorrelation_is_learned_of_training_rows_alone(tmp_path, rows, how):
+    """Test and validation rows that change move no byte of it; training rows that change do."""
+    _prepare(tmp_path / "as-is", rows, decorrelate=how)
+    sides = _sides(tmp_path / "as-is")
+    files = {}
+    for side in ("train", "test", "validation"):
+        is_side = np.array([sides.get(key) == side for key in rows["id"].to_pylist()])
+        x = pc.if_else(pa.array(is_side), pc.multiply(rows["x"], 5.0), rows["x"])
+        changed = rows.set_column(rows.schema.get_field_index("x"), "x", x)
+        _prepare(tmp_path / side, changed, decorrelate=how)
+        files[side] = (tmp_path / side / "prepared" / "preparation.npz").read_bytes()
+
+    as_is = (tmp_path / "as-is" / "prepared" / "preparation.npz").read_bytes()
+    assert files["test"] == files["validation"] == as_is
+    assert files["train"] != as_is
+
+
+def test_whitened_training_rows_of_several_batches(tmp_path, rows):
+    """Rows stand in files in raw units; prepared, their covariance is the identity."""
+    _prepare(tmp_path / "one", rows, decorrelate="whiten")
+    _prepare(
+        tmp_path / "three", *(rows.slice(i, 700) for i in range(0, 2000, 700)), decorrelate="whiten"
+    )
+
+    loaded = Preparation.load(tmp_path / "three" / "prepared" / "preparation.npz")
+    train = prepared_batches(tmp_path / "three" / "prepared", "train", loaded.columns)
+    X = np.concatenate([loaded.transform(block) for block in train.batches()])
+
+    np.testing.assert_allclose(np.cov(X.T, bias=True), np.eye(3), atol=1e-9)
+    once = (tmp_path / "one" / "prepared" / "preparation.npz").read_bytes()
+    assert (tmp_path / "three" / "prepared" / "preparation.npz").read_bytes() == once
+
+
+def test_what_cannot_be_whitened_leaves_nothing(tmp_path, rows):
+    """A constant column is named, and how to go on."""
+    constant = rows.set_column(3, "whole", pa.array(np.full(2000, 4)))
+
+    with pytest.raises(DataError, match="columns whole: to be whitened") as caught:
+        _prepare(tmp_path, constant, decorrelate="whiten")
+
+    assert "prepare.decorrelate to pca" in str(caught.value)
     assert _refused(tmp_path)

@@ -46,3 +46,15 @@ def test_a_terminal_shows_a_bar():
 
     assert done.stdout == "6\n"
     assert "adding" in shown
+
+
+def test_passes_elsewhere_are_shown_now_and_then(monkeypatch, caplog):
+    """With their number and how many blocks are done."""
+    caplog.set_level(logging.INFO)
+    tell = progress.track_passes("train_som")
+    tell(1, 1, 9)
+
+    monkeypatch.setattr(progress, "EVERY_SECONDS", 0.0)
+    tell(3, 4, 9)
+
+    assert caplog.messages == ["train_som: pass 3, 4 of 9 blocks"]

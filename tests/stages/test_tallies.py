@@ -28,8 +28,8 @@ def _small_blocks(monkeypatch):
 def test_a_sample_is_chosen_by_key_whatever_the_order(tmp_path, table):
     """The same rows are looked at after they were put into another order."""
     for name, rows in (("a", table), ("b", table.sort_by("id"))):
-        (tmp_path / name).mkdir()
-        pq.write_table(rows, tmp_path / name / "test.parquet")
+        (tmp_path / name / "test").mkdir(parents=True)
+        pq.write_table(rows, tmp_path / name / "test" / "rows.parquet")
 
     one, other = (sampled(tmp_path / name, "test", ["x"], ["id"], 500) for name in "ab")
 

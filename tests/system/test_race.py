@@ -1,58 +1,58 @@
-"""Of many promotions at once one wins: on SQLite and on PostgreSQL."""
+"""Of many promotions at once one wins: on SQLite, on PostgreSQL and through servers of both."""
 
 import json
-import os
-import shutil
 import subprocess
 import sys
-import tempfile
-import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
-from modemap.orchestration.servers import free_port
+from modemap.orchestration.environment import tool_environment
+from modemap.orchestration.processes import stop_group
+from modemap.orchestration.servers import free_port, wait_until_healthy
+from tests.postgresql import postgresql
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 
 N_PROCESSES, N_ROUNDS = 32, 10
-POSTGRES = Path("/usr/lib/postgresql")
 
 
-@pytest.fixture(scope="module")
-def postgresql():
-    """Run a PostgreSQL of this test's own on loopback; yield its address."""
-    newest = max(POSTGRES.glob("*/bin"), key=lambda path: int(path.parent.name))
-    folder = Path(tempfile.mkdtemp(prefix="modemap-postgresql-"))
-    user = {"user": "postgres", "group": "postgres"} if os.geteuid() == 0 else {}
-    if user:
-        shutil.chown(folder, "postgres", "postgres")
-    port = free_port()
-    quiet = {"stdout": subprocess.DEVNULL, "cwd": folder, **user}
-    initdb = ["-D", "data", "-U", "modemap", "-A", "trust", "--no-sync"]
-    subprocess.run([newest / "initdb", *initdb], check=True, **quiet)
-    options = ["-D", "data", "-p", str(port), "-k", str(folder), "-h", "127.0.0.1"]
-    options += ["-c", "max_connections=300", "-F"]
-    with subprocess.Popen(
-        [newest / "postgres", *options], cwd=folder, stderr=subprocess.DEVNULL, **user
-    ) as server:
-        ready = [newest / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
-        while subprocess.run(ready, check=False).returncode:
-            assert server.poll() is None
-            time.sleep(0.1)
-        create = ["-h", "127.0.0.1", "-p", str(port), "-U", "modemap", "raced"]
-        subprocess.run([newest / "createdb", *create], check=True)
-        yield f"postgresql+psycopg2://modemap@127.0.0.1:{port}/raced"
-        server.terminate()
-    shutil.rmtree(folder)
+@contextmanager
+def served(database: str, folder: Path) -> Iterator[str]:
+    """Run an MLflow server of four workers over ``database``; yield its address."""
+    url = f"http://127.0.0.1:{(port := free_port())}"
+    command = ["-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--workers", "4", "--backend-store-uri", database]
+    command += ["--artifacts-destination", str(folder / "artifacts")]
+    with (folder / "server.log").open("w") as log:
+        child = subprocess.Popen(
+            [sys.executable, *command],
+            cwd=folder,
+            env=tool_environment(folder) | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+    try:
+        assert wait_until_healthy(f"{url}/health", alive=lambda: child.poll() is None)
+        yield url
+    finally:
+        stop_group(child)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", "postgresql", "sqlite served", "postgresql served"])
 def uri(request, tmp_path):
-    """Return the address of a fresh store of each kind."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'raced.db'}"
-    return request.getfixturevalue("postgresql")
+    """Yield the address of a fresh store of each kind."""
+    kind, _, through = request.param.partition(" ")
+    with ExitStack() as running:
+        if kind == "sqlite":
+            address = f"sqlite:///{tmp_path / 'raced.db'}"
+        else:
+            address = running.enter_context(postgresql("raced")).url
+        yield running.enter_context(served(address, tmp_path)) if through else address
 
 
 def test_of_many_promotions_at_once_one_wins(uri, tmp_path):

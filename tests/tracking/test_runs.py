@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from mlflow.exceptions import MlflowException
 
 from modemap.errors import RegistryError
 from modemap.tracking import (
@@ -18,7 +20,7 @@ from modemap.tracking import (
     open_store,
 )
 from modemap.tracking._opened import PROCESS, opened_run
-from modemap.tracking.runs import numbers
+from modemap.tracking.runs import _log_data, numbers
 
 pytestmark = pytest.mark.workflow
 
@@ -162,6 +164,32 @@ def test_an_interrupted_run_does_not_stay_open(store, raised, status):
         raise raised
 
     assert _get(store, run_id).info.status == status
+
+
+def test_two_trainings_at_once_name_the_same_new_data(store):
+    """The stages run side by side, and MLflow writes a data set down once."""
+    turns, failures = 10, []
+    meeting = threading.Barrier(2)
+
+    def log():
+        for turn in range(turns):
+            with store.asked() as client, opened_run(store, "side by side", {}) as run_id:
+                meeting.wait()
+                try:
+                    _log_data(client, run_id, f"{turn:032x}.dir")
+                except MlflowException as error:
+                    failures.append(error)
+
+    threads = [threading.Thread(target=log) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert not failures
+    found = store.client.search_runs([store.experiment_id])
+    assert len(found) == 2 * turns
+    assert all(len(run.inputs.dataset_inputs) == 1 for run in found)
 
 
 def test_a_failure_half_way_ends_the_run_as_failed(store, training, root):

@@ -52,7 +52,7 @@ def test_the_weekly_run_has_its_schedule_and_explains_its_parameters(deployed):
     (step,) = found["pull_steps"]
     assert list(step.values()) == [{"directory": str(project.root)}]
     parameters = found["parameter_openapi_schema"]["properties"]
-    assert sorted(parameters) == ["accept_change", "promoting", "stage_timeout_seconds"]
+    assert sorted(parameters) == ["accept_change", "finding", "promoting", "stage_timeout_seconds"]
     assert all(parameter["description"] for parameter in parameters.values())
 
 
@@ -107,6 +107,8 @@ def test_deploying_again_keeps_the_pool_as_people_set_it(redeployed):
 
     assert asked(api, "work_pools/modemap")["concurrency_limit"] == 3
     found = asked(api, "deployments/name/retrain/weekly")
+    automations = asked(api, "automations/filter", {})
+    assert [automation["name"] for automation in automations] == ["modemap drift"]
     assert [entry["schedule"]["cron"] for entry in found["schedules"]] == ["17 5 * * 1"]
     assert list(found["pull_steps"][0].values()) == [{"directory": "/project"}]
 
@@ -118,6 +120,7 @@ def test_deploying_again_keeps_the_pool_as_people_set_it(redeployed):
         ("retrain.py:retrain", "missing.py:retrain", "missing.py"),
         ("promoting: false", "promotion: false", "promotion"),
         ("17 4 * * 1", "whenever", "whenever"),
+        ("expect: [", "expects: [", "expects"),
     ],
 )
 def test_what_no_deployment_can_be_is_named(deployed, old, new, said):

@@ -121,4 +121,5 @@ def _mend_lock(path: Path) -> None:
 
 def contents(folder: Path) -> dict[str, bytes]:
     """Return the bytes of every file in ``folder``."""
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}

@@ -20,6 +20,7 @@ from modemap.cli.promote import promote
 from modemap.cli.register import register
 from modemap.cli.report import report
 from modemap.cli.rollback import rollback
+from modemap.cli.rollout import rollout, withdraw
 from modemap.cli.run import run
 from modemap.cli.score import score
 from modemap.cli.serve import serve
@@ -39,6 +40,8 @@ COMMANDS = (
     gate,
     approve,
     promote,
+    rollout,
+    withdraw,
     rollback,
     status,
     history,

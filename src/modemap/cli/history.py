@@ -28,7 +28,7 @@ def history(
     from modemap.lifecycle.history import history as read_history  # noqa: PLC0415
 
     entries = read_history(Path.cwd(), None if at is None else _time(at))
-    valid = [entry for entry in entries if entry.is_valid]
+    valid = [entry for entry in entries if entry.makes_champion]
     if as_json:
         champion = _document(valid[-1]) if valid else None
         document = {"champion": champion, "entries": [_document(entry) for entry in entries]}
@@ -62,6 +62,12 @@ def _line(entry: "Entry") -> str:
     said = f"{entry.number}  {tags.get('when', '-')}  "
     if not entry.is_valid:
         return f"{said}refused: version {tags.get('to', '-')} by {tags.get('who', '-')}"
+    rollout = entry.rollout
+    if rollout is not None:
+        return (
+            f"{said}{entry.kind} of version {rollout.version}, share {rollout.share:g},"
+            f" release {rollout.digest[:16]}, by {tags['who']}: {tags['why']}"
+        )
     before = "" if tags["from"] == "0" else f" in place of version {tags['from']}"
     return (
         f"{said}{entry.kind} of version {tags['to']}{before}, release {tags['digest'][:16]},"

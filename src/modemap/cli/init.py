@@ -12,7 +12,10 @@ WIDTH = 60
 
 def init(
     source: Annotated[
-        str, typer.Argument(help="A Parquet, CSV or Arrow file, a folder of such files, or a glob.")
+        str,
+        typer.Argument(
+            help="A Parquet, CSV or Arrow file, a folder or glob of such, a query (.sql), or s3://."
+        ),
     ],
     into: Annotated[Path, typer.Option(help="The project's folder.")] = Path(),
     key: Annotated[

@@ -9,7 +9,9 @@ __all__ = ["score"]
 
 
 def score(
-    source: Annotated[str, typer.Argument(help="A table: a file or a glob, of any size.")],
+    source: Annotated[
+        str, typer.Argument(help="A file, folder, glob, query (.sql) or s3:// address.")
+    ],
     output: Annotated[Path, typer.Argument(help="The .parquet file to write.")],
     version: Annotated[
         int | None, typer.Option(help="A registered version; by default the champion.")

@@ -40,6 +40,10 @@ def _text(champion: "Champion") -> str:
         f"anchor    {champion.anchor}",
     ]
     lines += [f"          {name} {value:.6g}" for name, value in champion.metrics.items()]
+    if champion.rollout is not None:
+        beside = champion.rollout
+        said = f"{beside.kind} of version {beside.version}, share {beside.share:g}"
+        lines.append(f"beside    {said}, since {beside.since}")
     if champion.alias != champion.version:
         other = f"version {champion.alias}" if champion.alias else "none"
         lines.append(f"warning: MLflow's alias `champion` names {other}; the history decides")

@@ -1,20 +1,26 @@
-"""The data contract over all batches: what holds, what is broken, and which rows broke it."""
+"""The data contract over all batches: what holds, what is broken, and which rows broke it.
 
-from collections.abc import Iterator, Sequence
+One pass of ours makes a table of aggregates, which Great Expectations judges. Only where that
+leaves a doubt it is given rows: the columns that a rule names, of the batch in doubt.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import pyarrow as pa
-
-from modemap.data.batches import Batch, read_batch, read_manifest
-from modemap.data.expectations import Contract, Outcome
-from modemap.data.suite import Rule, Suite
-
-if TYPE_CHECKING:
-    import pandas as pd
+from modemap.data.aggregates import Aggregates, Question
+from modemap.data.batches import Batch, batch_file, read_manifest, read_pieces
+from modemap.data.expectations import Outcome
+from modemap.data.judging import Judge, Unit
+from modemap.data.kept import Kept, keeping
+from modemap.data.memory import Memory, memory_of
+from modemap.data.seen import Seen
+from modemap.data.suite import Suite
 
 __all__ = ["Judgement", "check_contract"]
+
+Watch = Callable[[Sequence[Batch]], Iterable[Batch]]
 
 
 @dataclass(frozen=True)
@@ -49,10 +55,26 @@ class Judgement:
         }
 
 
-def check_contract(directory: Path, suite: Suite) -> Iterator[Judgement]:
+def check_contract(
+    directory: Path,
+    suite: Suite,
+    kept: Kept | None = None,
+    watch: Watch = iter,
+    memory: Memory | None = None,
+) -> Iterator[Judgement]:
     """Yield a judgement for each batch in ``directory``, then one over all of them together.
 
-    Only one batch is in memory at a time; a rule over all batches loads the columns it names.
+    Only pieces of a batch are in memory at a time, or the columns that rules name which only rows
+    can answer; of such rules over all batches, the columns of all of them.
+
+    Parameters
+    ----------
+    kept : Kept, optional
+        Where to find and keep what was learned of batches; by default nothing is kept.
+    watch : callable, optional
+        Sees the batches go by.
+    memory : Memory, optional
+        How much of it there is for rows; by default half of what the machine has.
 
     Raises
     ------
@@ -63,39 +85,35 @@ def check_contract(directory: Path, suite: Suite) -> Iterator[Judgement]:
     """
     for_batch = [rule for rule in suite.rules if rule.over == "batch"]
     for_all = [rule for rule in suite.rules if rule.over == "all"]
-    batch_contract, all_contract = Contract(for_batch), Contract(for_all)
+    memory = memory or memory_of()
+    each, together = (Judge(directory, rules, memory) for rules in (for_batch, for_all))
     batches = read_manifest(directory).batches
-    for batch in batches:
+    questions = {question for question in (*each.questions, *together.questions) if question}
+    asked = sorted(questions, key=lambda question: question.name)
+    with keeping(kept) as store:
+        found = [_aggregates(directory, batch, asked, store, memory) for batch in watch(batches)]
         if for_batch:
-            outcomes = batch_contract.check(_frame(read_batch(directory, batch)))
-            yield Judgement((batch,), tuple(outcomes))
-    if for_all:
-        frame = _frame(_columns_of_all(directory, batches, for_all))
-        yield Judgement(batches, tuple(all_contract.check(frame)))
+            units = [Unit((batch,), about) for batch, about in zip(batches, found, strict=True)]
+            for batch, outcomes in zip(batches, each.outcomes(units, store), strict=True):
+                yield Judgement((batch,), tuple(outcomes))
+        if for_all:
+            is_alike = all(about.schema == found[0].schema for about in found)
+            unit = Unit(batches, Aggregates.of(found) if is_alike else None)
+            [outcomes] = together.outcomes([unit], store)
+            yield Judgement(batches, tuple(outcomes))
 
 
-def _columns_of_all(directory: Path, batches: Sequence[Batch], rules: Sequence[Rule]) -> pa.Table:
-    names = sorted({name for rule in rules for name in rule.columns + rule.condition_columns})
-    tables = [read_batch(directory, batch, names) for batch in batches]
-    if not tables[0].num_columns:  # rules that only count rows still need rows
-        tables = [read_batch(directory, batch).select([0]) for batch in batches]
-    return pa.concat_tables(tables, promote_options="permissive")
-
-
-def _frame(table: pa.Table) -> "pd.DataFrame":
-    """Return ``table`` for Great Expectations, with integers that stay integers beside nulls."""
-    import pandas as pd  # noqa: PLC0415  # takes half a second
-
-    integers = [
-        (pa.int8(), pd.Int8Dtype()),
-        (pa.int16(), pd.Int16Dtype()),
-        (pa.int32(), pd.Int32Dtype()),
-        (pa.int64(), pd.Int64Dtype()),
-        (pa.uint8(), pd.UInt8Dtype()),
-        (pa.uint16(), pd.UInt16Dtype()),
-        (pa.uint32(), pd.UInt32Dtype()),
-        (pa.uint64(), pd.UInt64Dtype()),
-    ]
-    nullable = dict([*integers, (pa.bool_(), pd.BooleanDtype())])
-    frame: pd.DataFrame = table.to_pandas(types_mapper=nullable.get, date_as_object=False)
-    return frame
+def _aggregates(
+    directory: Path, batch: Batch, asked: Sequence[Question], kept: Kept, memory: Memory
+) -> Aggregates:
+    about = ("aggregates", batch.digest, [question.name for question in asked])
+    known = kept.get(*about)
+    if known is not None:
+        batch_file(directory, batch, Seen(kept).sha256)
+        return Aggregates.from_bytes(known, asked)
+    found: Aggregates | None = None
+    for table in read_pieces(directory, batch, memory=memory):
+        found = (found or Aggregates(table.schema, asked)).add(table)
+    assert found is not None  # noqa: S101  # there is a piece, if without rows
+    kept.remember(found.to_bytes(), *about)
+    return found

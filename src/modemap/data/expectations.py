@@ -24,6 +24,7 @@ __all__ = ["Contract", "Outcome", "plain_value"]
 FIRST = 5  # offending values that are shown
 SHOWN_TEXT = 200  # characters of a long value that are shown
 ROW_COUNT = "expect_table_row_count_to_be_between"
+BETWEEN = "expect_column_values_to_be_between"
 NOT_NULL = "expect_column_values_to_not_be_null"
 WHOLE_TABLE = ("expect_table_column", "expect_column_to_exist", "expect_column_type_to_be")
 
@@ -91,20 +92,40 @@ class Contract:
         for rule in self._rules:
             self._check_rule(rule)
 
-    def check(self, frame: "pd.DataFrame") -> list[Outcome]:
-        """Return the outcome of each rule over ``frame``, in the rules' order."""
+    def check(self, frame: "pd.DataFrame", numbers: Sequence[int] | None = None) -> list[Outcome]:
+        """Return the outcome of each rule over ``frame``, or of those with these ``numbers``."""
         batch = self._rows.get_batch({"dataframe": frame.reset_index(drop=True)})
-        numbers = range(len(self._rules))
+        numbers = range(len(self._rules)) if numbers is None else numbers
         judging = [self._expectation(self._rules[i], {"rule": i}) for i in numbers]
         counting = [self._counter(self._rules[i], {"count": i}) for i in numbers]
         results = self._validated(batch, judging + counting, "BASIC")
-        outcomes = [
-            _outcome(self._rules[i], results["rule", i], results["count", i]) for i in numbers
+        outcomes = {
+            i: _outcome(self._rules[i], results["rule", i], results["count", i]) for i in numbers
+        }
+        broken = [
+            expectation
+            for i, expectation in zip(numbers, judging, strict=True)
+            if outcomes[i].failure and outcomes[i].unexpected
         ]
-        broken = [judging[i] for i in numbers if outcomes[i].failure and outcomes[i].unexpected]
         for (_, i), result in self._validated(batch, broken, "COMPLETE").items():
             outcomes[i].rows.extend(map(int, result.result.get("unexpected_index_list") or ()))
-        return outcomes
+        return list(outcomes.values())
+
+    def outside(self, frame: "pd.DataFrame", bounds: Sequence[Mapping[str, Any]]) -> list[set[int]]:
+        """Return for each column of ``frame``, in order, which rows lie outside its ``bounds``."""
+        between = self._types[BETWEEN]
+        expectations = [
+            between(column=name, **kwargs, meta={"column": i})
+            for i, (name, kwargs) in enumerate(zip(frame.columns, bounds, strict=True))
+        ]
+        batch = self._rows.get_batch({"dataframe": frame})
+        results = self._validated(batch, expectations, "COMPLETE")
+        found: list[set[int]] = [set() for _ in bounds]
+        for (_, i), result in results.items():
+            is_judged = not _messages(result.exception_info)
+            rows = result.result.get("unexpected_index_list") if is_judged else range(len(frame))
+            found[i].update(map(int, rows or ()))
+        return found
 
     def _validated(
         self, batch: Any, expectations: Sequence[Any], result_format: str

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from modemap.data.tables import csv_options, plain_table
+from modemap.data.delimited import csv_options
+from modemap.data.tables import plain_table
 from modemap.errors import DataError
 
 __all__ = ["FLIGHTS", "FLIGHT_TYPES", "derive_flight_columns", "packaged_months"]

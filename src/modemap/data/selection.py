@@ -1,21 +1,21 @@
-"""The rows and columns that the models see, gathered from all batches."""
+"""The rows and columns that the models see, gathered from a batch piece by piece."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from modemap.data.batches import Batch, read_batch, read_manifest
-from modemap.data.derived import derive, level_texts
+from modemap.data.batches import Batch, read_pieces
+from modemap.data.derived import derive, derived_names, level_texts
+from modemap.data.memory import Memory, memory_of
 from modemap.data.split import row_hashes
 from modemap.errors import DataError
 from modemap.estimators.checks import LARGEST
 
-__all__ = ["SelectedRows", "select_rows"]
+__all__ = ["SelectedRows", "Selection"]
 
 
 @dataclass(frozen=True)
@@ -29,56 +29,56 @@ class SelectedRows:
     levels: pa.Table  # (n_rows, n_categories): levels as texts
 
 
-def select_rows(
-    directory: Path,
-    key: Sequence[str],
-    columns: Mapping[str, str],
-    *,
-    categories: Mapping[str, Sequence[str]] = MappingProxyType({}),
-    times: Mapping[str, Sequence[str]] = MappingProxyType({}),
-    label: str | None = None,
-) -> SelectedRows:
-    """Read ``key``, ``columns`` and what the others name of every batch in ``directory``.
+@dataclass(frozen=True)
+class Selection:
+    """What is read of every batch.
 
     ``columns`` says for each column what becomes of a missing value; ``"error"`` allows none.
     Without a key, a row's hash is taken over its whole content.
-
-    Raises
-    ------
-    DataError
-        If a column is absent, not numeric, infinite or nearly so somewhere, missing everywhere, or
-        missing where its policy allows nothing to be missing.
     """
-    keys, blocks, hashes, labels, levels = [], [], [], [], []
-    label_names = [] if label is None else [label]
-    named = list(dict.fromkeys([*key, *columns, *categories, *times, *label_names]))
-    for batch in read_manifest(directory).batches:
-        table = read_batch(directory, batch, named if key else None)
-        place = _Place(directory, batch, key)
-        for name in named:
-            place.check_present(name, table)
-        hashes.append(row_hashes(table, key or table.column_names))
-        keys.append(table.select(list(key)))
-        labels.append(table.select(label_names))
-        levels.append(pa.table({name: level_texts(table[name]) for name in categories}))
-        numbers = [place.numbers(name, table, columns[name]) for name in columns]
-        blocks.append(np.column_stack([*numbers, *derive(table, categories, times)]))
-    X = np.concatenate(blocks)
-    _check_some_value(directory, X[:, : len(columns)], columns)
-    gathered = (pa.concat_tables(tables) for tables in (keys, labels, levels))
-    key_rows, label_rows, level_rows = gathered
-    return SelectedRows(key_rows, X, np.concatenate(hashes), label_rows, level_rows)
 
+    key: Sequence[str]
+    columns: Mapping[str, str]
+    categories: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    times: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    label: str | None = None
+    memory: Memory = field(default_factory=memory_of)
 
-def _check_some_value(directory: Path, X: NDArray[np.float64], columns: Iterable[str]) -> None:
-    for name, values in zip(columns, X.T, strict=True):
-        if np.isnan(values).all():
-            raise DataError(
-                f"{directory}: column `{name}`",
-                "must hold at least one value",
-                found=f"missing in all of {len(values)} rows",
-                hint="take it out of prepare.columns, or mend the source",
+    @property
+    def labels(self) -> list[str]:
+        """Return the label, if there is one."""
+        return [] if self.label is None else [self.label]
+
+    @property
+    def derived(self) -> dict[str, str | None]:
+        """Return the names of the derived columns, as :func:`derived_names` does."""
+        return derived_names(self.categories, self.times)
+
+    def rows(self, directory: Path, batch: Batch) -> Iterator[SelectedRows]:
+        """Yield the rows of ``batch`` in pieces.
+
+        Raises
+        ------
+        DataError
+            If a column is absent, not numeric, infinite or nearly so somewhere, or missing where
+            its policy allows nothing to be missing.
+        """
+        named = [*self.key, *self.columns, *self.categories, *self.times, *self.labels]
+        named = list(dict.fromkeys(named))
+        first_row = 0
+        for table in read_pieces(directory, batch, named if self.key else None, self.memory):
+            place = _Place(directory, batch, self.key, first_row)
+            for name in named:
+                place.check_present(name, table)
+            numbers = [place.numbers(name, table, self.columns[name]) for name in self.columns]
+            yield SelectedRows(
+                keys=table.select(list(self.key)),
+                X=np.column_stack([*numbers, *derive(table, self.categories, self.times)]),
+                hashes=row_hashes(table, self.key or table.column_names),
+                labels=table.select(self.labels),
+                levels=pa.table({name: level_texts(table[name]) for name in self.categories}),
             )
+            first_row += len(table)
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,7 @@ class _Place:
     directory: Path
     batch: Batch
     key: Sequence[str]
+    first_row: int
 
     def check_present(self, name: str, table: pa.Table) -> None:
         if name not in table.column_names:
@@ -123,12 +124,16 @@ class _Place:
         if not bad.any():
             return
         row = int(np.argmax(bad))
-        first = {column: str(table[column][row]) for column in self.key} or f"row {row}"
+        key = {column: str(table[column][row]) for column in self.key}
+        first = key or f"row {self.first_row + row}"
+        is_whole = len(bad) == self.batch.rows
+        last_row = self.first_row + len(bad) - 1
+        where = "" if is_whole else f", rows {self.first_row} to {last_row}"
         raise DataError(
             f"{self._path}: column `{name}`",
             rule,
-            found=f"{int(bad.sum())} of {len(bad)} values {what} in {self.batch.source}, "
-            f"the first at {first}",
+            found=f"{int(bad.sum())} of {len(bad)} values {what} in {self.batch.source}"
+            f"{where}, the first at {first}",
             hint="mend the source, or change what prepare.columns says of the column",
         )
 

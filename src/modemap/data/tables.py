@@ -1,5 +1,9 @@
-"""One Parquet, Arrow or CSV file as an Arrow table with plain types, or the reason why not."""
+"""The rows of one Parquet, Arrow or CSV file with plain types, in pieces, or the reason why not.
 
+What a database answers to the query in a .sql file is read as such a file.
+"""
+
+import errno
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -7,29 +11,31 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from modemap.data.arrow_files import SUFFIXES as ARROW
 from modemap.data.arrow_files import arrow_pieces, arrow_schema
+from modemap.data.delimited import read_delimited
+from modemap.data.queries import SUFFIX as QUERY
+from modemap.data.queries import query_pieces
 from modemap.errors import DataError
 
-__all__ = ["SUFFIXES", "csv_options", "plain_table", "read_table", "read_tables"]
+__all__ = ["SUFFIXES", "plain_table", "read_tables", "rows_at_once"]
 
 PARQUET = (".parquet", ".pq")
 CSV = (".csv", ".csv.gz", ".csv.bz2", ".csv.zst")
 SUFFIXES = PARQUET + CSV + ARROW
-NULLS = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
 
 MAX_COLUMNS = 10_000  # of a table; a header with more is no table's
 HEADER_BYTES = 1 << 20  # within which the first line is looked for
-ROWS_AT_ONCE = 1 << 17
+ROWS_AT_ONCE, CELLS_AT_ONCE = 1 << 17, 1 << 24
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _TEXT = (pa.types.is_large_string, pa.types.is_string_view)
 
 
-def read_table(path: Path, csv_types: Mapping[str, pa.DataType]) -> pa.Table:
-    """Read ``path`` whole, with rows in the file's order and plain types.
+def read_tables(path: Path, csv_types: Mapping[str, pa.DataType]) -> Iterator[pa.Table]:
+    """Yield the rows of ``path`` in pieces, in the file's order, with plain types.
 
     A CSV file's columns get the types in ``csv_types`` if the file has all of these columns, and
     inferred types otherwise. In unquoted cells, nothing and the usual spellings of a missing value
@@ -39,41 +45,18 @@ def read_table(path: Path, csv_types: Mapping[str, pa.DataType]) -> pa.Table:
     ------
     DataError
         If the file is missing, a directory, empty, truncated, of another type, without rows, or has
-        two columns of one name.
+        two columns of one name; of what is damaged when it is reached.
     """
     _check_is_file(path)
-    kind = _kind(path)
-    with _told(path):
-        if kind == ARROW:
-            schema = arrow_schema(path)
-            _check_names(path, schema.names)
-            table = pa.concat_tables([schema.empty_table(), *arrow_pieces(path, ROWS_AT_ONCE)])
-        elif kind == PARQUET:
-            file = pq.ParquetFile(path, pre_buffer=False)
-            _check_names(path, file.schema_arrow.names)
-            table = file.read()
-        else:
-            table = _read_csv(path, csv_types)
-    _check_rows(path, table.num_rows, table.column_names)
-    return plain_table(table)
-
-
-def read_tables(path: Path, csv_types: Mapping[str, pa.DataType]) -> Iterator[pa.Table]:
-    """Yield the rows of :func:`read_table` in pieces; of Parquet and Arrow one is in memory.
-
-    Raises
-    ------
-    DataError
-        As :func:`read_table` does, but of what is damaged when it is reached.
-    """
-    _check_is_file(path)
-    kind = _kind(path)
-    if kind == CSV:
-        table = read_table(path, csv_types)
-        for start in range(0, table.num_rows, ROWS_AT_ONCE):
-            yield table.slice(start, ROWS_AT_ONCE).combine_chunks()
-        return
-    pieces = _arrow_pieces(path) if kind == ARROW else _parquet_pieces(path)
+    match _kind(path):
+        case ".csv":
+            pieces = _csv_pieces(path, csv_types)
+        case ".parquet":
+            pieces = _parquet_pieces(path)
+        case ".arrow":
+            pieces = _arrow_pieces(path)
+        case _:
+            pieces = _query_pieces(path)
     while True:
         with _told(path):
             piece = next(pieces, None)
@@ -82,21 +65,44 @@ def read_tables(path: Path, csv_types: Mapping[str, pa.DataType]) -> Iterator[pa
         yield plain_table(piece)
 
 
+def rows_at_once(n_columns: int) -> int:
+    """Return how many rows of a table with ``n_columns`` are read, or stand in a row group."""
+    return max(min(ROWS_AT_ONCE, CELLS_AT_ONCE // max(n_columns, 1)), 1)
+
+
 def _parquet_pieces(path: Path) -> Iterator[pa.Table]:
     file = pq.ParquetFile(path, pre_buffer=False)
     names = file.schema_arrow.names
     _check_names(path, names)
     _check_rows(path, file.metadata.num_rows, names)
-    for batch in file.iter_batches(ROWS_AT_ONCE):
+    for batch in file.iter_batches(rows_at_once(len(names))):
         yield pa.Table.from_batches([batch])
 
 
 def _arrow_pieces(path: Path) -> Iterator[pa.Table]:
     names, n_rows = arrow_schema(path).names, 0
     _check_names(path, names)
-    for piece in arrow_pieces(path, ROWS_AT_ONCE):
+    for piece in arrow_pieces(path, rows_at_once(len(names))):
         n_rows += len(piece)
         yield piece
+    _check_rows(path, n_rows, names)
+
+
+def _csv_pieces(path: Path, types: Mapping[str, pa.DataType]) -> Iterator[pa.Table]:
+    _check_header(path)
+    n_rows, names = 0, []
+    for table in read_delimited(path, types, lambda names: _check_names(path, names)):
+        n_rows, names = n_rows + table.num_rows, table.column_names
+        for start in range(0, table.num_rows, rows_at_once(len(names))):
+            yield table.slice(start, rows_at_once(len(names)))
+    _check_rows(path, n_rows, names)
+
+
+def _query_pieces(path: Path) -> Iterator[pa.Table]:
+    n_rows, names = 0, []
+    for table in query_pieces(path, lambda names: _check_names(path, names)):
+        n_rows, names = n_rows + table.num_rows, table.column_names
+        yield table
     _check_rows(path, n_rows, names)
 
 
@@ -108,6 +114,8 @@ def _told(path: Path) -> Iterator[None]:
     except DataError:
         raise
     except (pa.ArrowException, OSError, UnicodeError) as error:
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            raise  # of a temporary file: nothing is wrong with this one
         raise DataError(
             path,
             "must be readable",
@@ -116,26 +124,17 @@ def _told(path: Path) -> Iterator[None]:
         ) from None
 
 
-def _kind(path: Path) -> tuple[str, ...]:
+def _kind(path: Path) -> str:
+    """Return the first of the suffixes that mean the same as that of ``path``."""
     name = path.name.lower()
-    for suffixes in (PARQUET, CSV, ARROW):
+    for suffixes in (PARQUET, CSV, ARROW, (QUERY,)):
         if name.endswith(suffixes):
-            return suffixes
+            return suffixes[0]
     raise DataError(
         path,
         "must be a Parquet, CSV or Arrow file",
         found=f"a name that ends in `{path.suffix}`",
         hint=f"use one of {', '.join(SUFFIXES)}",
-    )
-
-
-def csv_options(types: Mapping[str, pa.DataType] | None = None) -> pacsv.ConvertOptions:
-    """Return how the cells of a CSV file become values."""
-    return pacsv.ConvertOptions(
-        column_types=types,
-        null_values=NULLS,
-        strings_can_be_null=True,
-        quoted_strings_can_be_null=False,
     )
 
 
@@ -158,18 +157,6 @@ def _plain_type(kind: pa.DataType) -> pa.DataType:
     if pa.types.is_dictionary(kind):
         return _plain_type(kind.value_type)
     return pa.string() if any(is_text(kind) for is_text in _TEXT) else kind
-
-
-def _read_csv(path: Path, types: Mapping[str, pa.DataType]) -> pa.Table:
-    _check_header(path)
-    with pacsv.open_csv(path, convert_options=csv_options()) as head:
-        _check_names(path, head.schema.names)
-        known = types if set(types) <= set(head.schema.names) else None
-    table = pacsv.read_csv(path, convert_options=csv_options(known))
-    for field in table.schema:
-        if pa.types.is_binary(field.type):
-            raise pa.ArrowInvalid(f"column `{field.name}` is not UTF-8 text")
-    return table
 
 
 def _check_is_file(path: Path) -> None:

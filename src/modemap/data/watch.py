@@ -5,7 +5,7 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from modemap.data.flights import FLIGHTS
-from modemap.data.sources import source_root
+from modemap.data.sources import is_watchable, source_root
 from modemap.errors import ParamsError
 
 __all__ = ["check_watched"]
@@ -14,17 +14,28 @@ __all__ = ["check_watched"]
 def check_watched(source: str, stages: Path) -> None:
     """Refuse a source of files that the stage `ingest` in ``stages``, a dvc.yaml, does not list.
 
-    A glob is watched through the folder that it starts in.
+    A glob is watched through the folder that it starts in. Rows of a database or a store cannot be
+    watched: the stage must be one that always runs.
 
     Raises
     ------
     ParamsError
-        If no dep of the stage is the source or a folder above it.
+        If no dep of the stage is the source or a folder above it, or it does not always run.
     """
     if source == FLIGHTS:
         return
+    stage = YAML(typ="safe").load(stages)["stages"]["ingest"]
+    if not is_watchable(source):
+        if stage.get("always_changed") is not True:
+            raise ParamsError(
+                f"{stages}: stages.ingest",
+                "must always run, since DVC cannot see that the rows of ingest.source changed",
+                found="no always_changed: true",
+                hint="add the line `always_changed: true` to the stage ingest, and run again",
+            )
+        return
     root = source_root(source)
-    deps = YAML(typ="safe").load(stages)["stages"]["ingest"].get("deps", ())
+    deps = stage.get("deps", ())
     if not any(Path(dep) in (root, *root.parents) for dep in deps):
         raise ParamsError(
             f"{stages}: stages.ingest.deps",

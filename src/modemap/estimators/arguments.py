@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils import check_array
 
 from modemap.estimators.checks import (
@@ -18,7 +19,7 @@ from modemap.estimators.checks import (
 )
 from modemap.estimators.codebook import on_principal_plane, on_samples, sides, within_ranges
 from modemap.estimators.neighborhood import DECAYS
-from modemap.estimators.samples import Part
+from modemap.estimators.samples import Part, Samples
 from modemap.estimators.training import Early, Schedule, Trainer
 from modemap.kernels import (
     BOUNDARIES,
@@ -114,7 +115,7 @@ def _checked_rate(rate: Any) -> tuple[float, float]:
 
 def initial_codebook(
     init: Any,
-    samples: Iterable[Part],
+    samples: Samples,
     shape: tuple[int, int],
     random_state: np.random.RandomState,
     n_threads: int,
@@ -143,26 +144,37 @@ def initial_codebook(
     return on_samples(samples, low + (high - low) / 2, n_units, random_state)
 
 
-def _checked_columns(samples: Iterable[Part]) -> int:
+def _checked_columns(samples: Samples) -> int:
     """Refuse a feature that no sample has; return the number of features."""
-    seen = []
-    for X, _, is_missing in samples:
-        if not is_missing:
-            return int(X.shape[1])
-        seen.append(~np.isnan(X).all(axis=0))
-    is_empty = ~np.any(seen, axis=0)
+    first = next(iter(samples))
+    if not first.is_missing:
+        return int(first.X.shape[1])
+    is_empty = ~samples.folded(_seen_in, _either)
     if is_empty.any():
         column = int(np.flatnonzero(is_empty)[0])
         raise ValueError(f"X must have a value in each column, got NaN alone in column {column}")
     return int(is_empty.size)
 
 
-def _ranges(samples: Iterable[Part]) -> tuple[FloatArray, FloatArray]:
+def _seen_in(part: Part) -> NDArray[np.bool_]:
+    return np.asarray(~np.isnan(part.X).all(axis=0))
+
+
+def _either(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    return np.asarray(one | other)
+
+
+def _ranges(samples: Samples) -> tuple[FloatArray, FloatArray]:
     """Return the least and the greatest value of each feature."""
-    low = high = None
-    for X, _, _ in samples:
-        least, greatest = np.fmin.reduce(X, axis=0), np.fmax.reduce(X, axis=0)
-        low = least if low is None else np.fmin(low, least)
-        high = greatest if high is None else np.fmax(high, greatest)
-    assert low is not None and high is not None  # noqa: S101, PT018  (samples have a part)
+    low, high = samples.folded(_range_of, _wider)
     return low.astype(np.float64), high.astype(np.float64)
+
+
+def _range_of(part: Part) -> tuple[FloatArray, FloatArray]:
+    return np.fmin.reduce(part.X, axis=0), np.fmax.reduce(part.X, axis=0)
+
+
+def _wider(
+    one: tuple[FloatArray, FloatArray], other: tuple[FloatArray, FloatArray]
+) -> tuple[FloatArray, FloatArray]:
+    return np.fmin(one[0], other[0]), np.fmax(one[1], other[1])

@@ -151,9 +151,9 @@ class ColumnCoder:
             self._peaks[valid], self._centers[valid], self._halves[valid]
         )
         widths = WIDTH * self.modes.stds
-        self._tables = np.full((3, N_MODES), np.nan)
-        self._tables[:, : self.n_modes] = self.modes.means, widths, 1.0 / widths
-        self._means, self._widths, self._inverses = self._tables
+        self._tables = np.full((N_MODES, 4), np.nan)
+        self._tables[: self.n_modes, :3] = np.transpose((self.modes.means, widths, 1.0 / widths))
+        self._means, self._widths, self._inverses, _ = self._tables.T
         cuts, winners, steps = self.cuts, self.winners, np.diff(self.winners)
         if len(cuts) < FEW_CUTS:  # they are bisected in registers
             cuts = np.concatenate((cuts, np.full(FEW_CUTS - len(cuts), np.nan)))

@@ -15,7 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from modemap.estimators.batches import Batches
+from modemap.estimators.batches import Batches, Spread
 from modemap.estimators.blas import one_blas_thread
 from modemap.estimators.checks import (
     check_choice,
@@ -29,7 +29,9 @@ from modemap.estimators.evidence import (
     evidence_of_array,
     evidence_of_batches,
     evidence_of_sketch,
+    evidence_of_spread,
 )
+from modemap.estimators.expectation import scores_of
 from modemap.estimators.iteration import Fit, Sample, Settings, iterated
 from modemap.estimators.points import Points
 from modemap.estimators.posterior import (
@@ -44,7 +46,7 @@ from modemap.estimators.posterior import (
     updated,
 )
 from modemap.estimators.priors import prior_of, shapes_of
-from modemap.estimators.rows import Rows, scores_of
+from modemap.estimators.rows import Rows
 from modemap.estimators.saving import model_from, params_of, require_arrays
 from modemap.estimators.selection import components_of_points, components_of_rows
 from modemap.estimators.starts import INIT_PARAMS
@@ -411,12 +413,18 @@ class BayesianGaussianMixture(DensityMixin, BaseEstimator):
             self.__dict__.pop("feature_names_in_", None)
             return evidence_of_sketch(X)
         if isinstance(X, Batches):
-            if sample_weight is not None:
-                raise ValueError("sample_weight must be None for batches, got weights")
             first = next(iter(X.batches()), None)
             if first is None:
                 raise ValueError("X must have a batch with a row, got none")
             self._checked(first, reset=True)
+            if isinstance(X, Spread):
+                weights = None
+                if sample_weight is not None:
+                    weights = check_sample_weight(sample_weight, X.n_rows)
+                self._check_samples(X.n_rows if weights is None else int((weights > 0).sum()))
+                return evidence_of_spread(X, self.n_features_in_, weights, n_threads)
+            if sample_weight is not None:
+                raise ValueError("sample_weight must be None for batches, got weights")
 
             def parts() -> Iterator[NDArray[Any]]:
                 for part in X.batches():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial, reduce
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -13,9 +14,9 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from modemap.estimators.batches import Batches
+from modemap.estimators.batches import Batches, Spread
 from modemap.estimators.blas import one_blas_thread
-from modemap.estimators.blocks import EvenSample
+from modemap.estimators.blocks import EvenSample, Numbered, block_rows, cuts_of, even_step
 from modemap.estimators.checks import (
     LARGEST,
     check_choice,
@@ -36,7 +37,7 @@ from modemap.estimators.encoding import (
 from modemap.estimators.saving import model_from, params_of, require, require_arrays
 from modemap.estimators.state import Arrays, load_state, reading, save_state
 from modemap.kernels import FloatArray
-from modemap.sketch import ColumnSketch
+from modemap.sketch import ColumnSketch, merged_sketches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -393,6 +394,8 @@ class ModeNormalizer(TransformerMixin, BaseEstimator):
 
     def _survey(self, X: Any, n_threads: int) -> tuple[list[ColumnSketch], list[NDArray[Any]]]:
         """Return the sketch of each column, and some of its values."""
+        if isinstance(X, Spread):
+            return self._survey_spread(X, n_threads)
         sketches: list[ColumnSketch] = []
         samples: list[EvenSample] = []
         for number, part in enumerate(X.batches() if isinstance(X, Batches) else [X]):
@@ -406,6 +409,20 @@ class ModeNormalizer(TransformerMixin, BaseEstimator):
         if not sketches:
             raise ValueError("X must have at least one row, got none")
         return sketches, [sample.values() for sample in samples]
+
+    def _survey_spread(
+        self, X: Spread, n_threads: int
+    ) -> tuple[list[ColumnSketch], list[NDArray[Any]]]:
+        first = next(iter(X.batches()), None)
+        if first is None:
+            raise ValueError("X must have at least one row, got none")
+        self._columns(first, reset=True)
+        size = block_rows(self.n_features_in_)
+        work = partial(
+            _surveyed, self.missing == "error", n_threads, size, even_step(X.n_rows, SAMPLE)
+        )
+        sketches, samples = reduce(_surveyed_together, X.runs(work, cuts_of(X.n_rows, size)))
+        return sketches, [np.concatenate(parts) for parts in samples]
 
     def _prepare(self) -> None:
         """Make ready to encode, and take the digest of all that decides an encoding."""
@@ -484,6 +501,30 @@ class ModeNormalizer(TransformerMixin, BaseEstimator):
                 raise ValueError(f"modes in X must be integers >= 0 and below {numbers}")
             rows[:, j] = coder.restored(dense[:, 2 * j], chosen.astype(np.uint8))
         return rows
+
+
+_Survey = tuple[list[ColumnSketch], list[list["NDArray[Any]"]]]  # and even samples, in parts
+
+
+def _surveyed(
+    is_complete: bool, n_threads: int, size: int, step: int, blocks: Iterator[Numbered]
+) -> _Survey:
+    """Return the sketches of the columns of some blocks, and some of their values."""
+    sketches: list[ColumnSketch] = []
+    samples: list[list[NDArray[Any]]] = []
+    for number, X, _ in blocks:
+        arrays = list(check_array(X, dtype="numeric", ensure_all_finite=is_complete).T)
+        sketches = sketches or [ColumnSketch() for _ in arrays]
+        samples = samples or [[] for _ in arrays]
+        _count(sketches, arrays, n_threads)
+        for sample, array in zip(samples, arrays, strict=True):
+            sample.append(array[-number * size % step :: step].copy())
+    return sketches, samples
+
+
+def _surveyed_together(one: _Survey, other: _Survey) -> _Survey:
+    samples = [a + b for a, b in zip(one[1], other[1], strict=True)]
+    return merged_sketches(one[0], other[0]), samples
 
 
 @contextmanager

@@ -5,24 +5,31 @@ same samples give the same sums to the last bit. A sparse matrix is cut into blo
 made dense one at a time.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import chain
-from typing import Any, NamedTuple
+from operator import add
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
+from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
-from modemap.estimators.batches import Batches
-from modemap.estimators.blocks import block_rows, reblocked
+from modemap.estimators.batches import Batches, Spread, folded_blocks
+from modemap.estimators.blocks import block_rows, cuts_of, reblocked
 from modemap.estimators.checks import check_magnitude, check_sample_weight
+from modemap.estimators.folding import folded
 from modemap.kernels import FloatArray, has_missing
 
 __all__ = ["Part", "Samples", "checked_rows"]
 
 BLOCK_BYTES = 8 << 20  # of a sparse matrix that are dense at once
+DTYPES = (np.float64, np.float32)
+
+Result = TypeVar("Result")
 
 
 class Part(NamedTuple):
@@ -31,10 +38,11 @@ class Part(NamedTuple):
     X: FloatArray  # (n_samples, n_features), float32 or float64, C order
     weights: FloatArray  # (n_samples,), all above 0
     is_missing: bool  # whether a value is NaN
+    first: int = 0  # number of the first of them
 
 
 class Samples:
-    """What an estimator is fitted on.
+    """What an estimator is fitted on; all passes over it are :meth:`folded`, or go part by part.
 
     Parameters
     ----------
@@ -66,6 +74,8 @@ class Samples:
         self._is_new = reset
         if self._batches is not None:
             self._weights = None if sample_weight is None else _weights(sample_weight)
+            if isinstance(X, Spread) and self._weights is not None:
+                _check_number(self._weights, X.n_rows)
             next(iter(self))  # so that the model knows its features
             return
         checked = _checked(model, X, reset=reset)
@@ -93,6 +103,29 @@ class Samples:
         else:
             yield from self._parts
 
+    def folded(
+        self, work: Callable[[Part], Result], add: Callable[[Result, Result], Result]
+    ) -> Result:
+        """Return what ``work`` makes of all parts, added up in one order wherever they lie."""
+        rows = self._batches
+        if not isinstance(rows, Spread):
+            return folded(map(work, self), add)
+        size = block_rows(self._model.n_features_in_)
+        cuts = cuts_of(rows.n_rows, size, self._weights)
+        return folded_blocks(rows, partial(_on_part, work, size), add, cuts, self._weights)
+
+    def first_row(self) -> FloatArray:
+        """Return the first sample, (n_features,)."""
+        first: FloatArray = next(iter(self)).X[0]
+        return first
+
+    def kept_weights(self) -> FloatArray:
+        """Return the weights of all samples, without those of 0."""
+        if isinstance(self._batches, Spread):
+            weights = self._weights
+            return np.ones(self._batches.n_rows) if weights is None else weights[weights > 0]
+        return np.concatenate([part.weights for part in self])
+
     def _read(self) -> Iterator[Part]:
         """Yield the samples of the batches, cut as those of an array are."""
         batches = self._checked_batches()
@@ -112,12 +145,13 @@ class Samples:
                 rule = "sample_weight must have a weight for each row"
                 raise ValueError(f"{rule}, got {n_weights} only")
             yield X.toarray() if issparse(X) else X
-        if n_weights is not None and start and start != n_weights:
-            raise ValueError(f"sample_weight must have shape ({start},), got ({n_weights},)")
+        if self._weights is not None and start:
+            _check_number(self._weights, start)
 
     def total_weight(self) -> float:
         """Return the sum of the weights."""
-        return float(sum(part.weights.sum() for part in self))
+        total: float = self.folded(_weight_of, add)
+        return total
 
 
 def checked_rows(model: BaseEstimator, X: Any) -> Iterator[FloatArray]:
@@ -139,7 +173,7 @@ def _checked(model: BaseEstimator, X: Any, *, reset: bool) -> Any:
         model,
         X,
         reset=reset,
-        dtype=(np.float64, np.float32),
+        dtype=DTYPES,
         order="C",
         accept_sparse="csr",
         ensure_all_finite="allow-nan",
@@ -155,8 +189,29 @@ def _cut(arrays: Iterable[FloatArray], weights: FloatArray | None, n_rows: int) 
     for X in reblocked(_counted(arrays, weights), n_rows):
         stop = start + len(X)
         part_weights = np.ones(len(X)) if kept is None else kept[start:stop]
-        yield Part(X, part_weights, _check_rows(X, start))
+        yield Part(X, part_weights, _check_rows(X, start), start)
         start = stop
+
+
+def _on_part(
+    work: Callable[[Part], Result],
+    size: int,
+    number: int,
+    X: NDArray[Any],
+    weights: FloatArray | None,
+) -> Result:
+    """Check a block where it lies, as the batches are checked here, and work on it."""
+    X = check_array(X, dtype=DTYPES, order="C", ensure_all_finite="allow-nan", input_name="X")
+    check_magnitude(X)
+    if weights is not None:
+        X, weights = X[weights > 0], weights[weights > 0]
+    first = number * size
+    kept = np.ones(len(X)) if weights is None else weights
+    return work(Part(X, kept, _check_rows(X, first), first))
+
+
+def _weight_of(part: Part) -> float:
+    return float(part.weights.sum())
 
 
 def _counted(arrays: Iterable[FloatArray], weights: FloatArray | None) -> Iterator[FloatArray]:
@@ -176,6 +231,11 @@ def _check_rows(X: FloatArray, first_row: int = 0) -> bool:
         row = first_row + int(np.flatnonzero(is_empty)[0])
         raise ValueError(f"X must have a value in each row, got NaN alone in row {row}")
     return True
+
+
+def _check_number(weights: FloatArray, n_rows: int) -> None:
+    if len(weights) != n_rows:
+        raise ValueError(f"sample_weight must have shape ({n_rows},), got ({len(weights)},)")
 
 
 def _weights(sample_weight: ArrayLike) -> FloatArray:

@@ -16,7 +16,7 @@ from modemap.estimators.labels import UnitLabels, labels_of_units
 from modemap.estimators.samples import Samples, checked_rows
 from modemap.estimators.saving import model_from, params_of, require_arrays
 from modemap.estimators.state import load_state, reading, save_state
-from modemap.estimators.training import HISTORY, History
+from modemap.estimators.training import HISTORY, History, together
 from modemap.kernels import (
     FloatArray,
     Grid,
@@ -312,7 +312,7 @@ class SelfOrganizingMap(TransformerMixin, BaseEstimator):
         """Add a batch to the sums of the open epoch."""
         assert self._start is not None  # noqa: S101  (for the type checker)
         found, apart = trainer.surveyed(samples, self._start)
-        self._open = found = found if self._open is None else trainer.together(self._open, found)
+        self._open = found = found if self._open is None else together(self._open, found)
         radius = trainer.schedule.radius_at(self.n_iter_ - 1)
         self.codebook_ = trainer.moved(self._start, found, radius)
         self.unit_counts_ = found.counts

@@ -36,7 +36,9 @@ def start_of_rows(
         n_components). K-means sees at most 262,144 rows, evenly apart.
     random_state : RandomState
     """
-    return rows.gathered(_shares(rows, n_components, init_params, random_state), n_components)
+    shares = _shares(rows, n_components, init_params, random_state)
+    is_drawn = isinstance(init_params, str) and init_params == "random"
+    return rows.gathered(shares, n_components, in_turn=is_drawn)
 
 
 def start_of_points(

@@ -1,5 +1,6 @@
 """Which columns make a row unlikely: the surprise of a whole row as a sum over its columns."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -7,7 +8,7 @@ from scipy.special import logsumexp
 
 from modemap.kernels import FloatArray, IntArray
 
-__all__ = ["Gaussians", "column_surprise"]
+__all__ = ["Gaussians", "Undone", "column_surprise"]
 
 N_ORDERS = 16  # drawn, and each of them backwards too
 LOG_ROOT_2_PI = 0.5 * float(np.log(2 * np.pi))
@@ -19,6 +20,15 @@ class Gaussians(Protocol):
     scoring_weights_: FloatArray  # (n_components,)
     means_: FloatArray  # (n_components, n_features)
     covariances_: FloatArray  # (n_components, n_features, n_features)
+
+
+@dataclass
+class Undone:
+    """The Gaussians of decorrelated columns as those of the columns before."""
+
+    scoring_weights_: FloatArray
+    means_: FloatArray
+    covariances_: FloatArray
 
 
 def column_surprise(mixture: Gaussians, X: FloatArray) -> FloatArray:

@@ -4,12 +4,14 @@ import sys
 import time
 from collections.abc import Iterable, Sized
 from dataclasses import dataclass, field
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from numpy.random import RandomState
 
 from modemap.estimators.neighborhood import Neighborhood, decayed, updated
-from modemap.estimators.samples import Part
+from modemap.estimators.samples import Part, Samples
 from modemap.kernels import (
     FloatArray,
     Grid,
@@ -20,7 +22,7 @@ from modemap.kernels import (
     two_nearest_soon,
 )
 
-__all__ = ["HISTORY", "Early", "History", "Schedule", "Trainer"]
+__all__ = ["HISTORY", "Early", "History", "Schedule", "Trainer", "together"]
 
 HISTORY = ("quantization_error", "topographic_error", "radius", "seconds")
 UPDATES_AT_ONCE = 1 << 14
@@ -111,40 +113,19 @@ class Trainer:
         return Prepared(codebook, self.metric, self.n_threads)
 
     def accumulate(
-        self, samples: Iterable[Part], units: Prepared, *, counts_alone: bool = False
+        self, samples: Samples, units: Prepared, *, counts_alone: bool = False
     ) -> UnitSums:
         """Return the sums of all samples by nearest unit."""
-        found = None
-        for X, weights, is_missing in samples:
-            more = sums_by_unit(X, weights, units, is_missing=is_missing, counts_alone=counts_alone)
-            found = more if found is None else self.together(found, more)
-        assert found is not None  # noqa: S101  (samples have a part)
-        return found
+        return samples.folded(partial(_sums_of, units, counts_alone), together)
 
-    def surveyed(self, samples: Iterable[Part], codebook: FloatArray) -> tuple[UnitSums, float]:
+    def surveyed(self, samples: Samples, codebook: FloatArray) -> tuple[UnitSums, float]:
         """Return the sums of all samples and the topographic error, in one pass over them.
 
         The error is the share of samples whose two nearest units are no neighbours. Of many samples
         it looks at an even selection, every 64th or so.
         """
-        units = self.prepared(codebook)
-        found, apart, total = None, 0.0, 0.0
-        for X, weights, is_missing in samples:
-            more = sums_by_unit(X, weights, units, is_missing=is_missing)
-            found = more if found is None else self.together(found, more)
-            if len(codebook) > 1:
-                step = _step(len(X))
-                watched, watched_weights = np.ascontiguousarray(X[::step]), weights[::step]
-                pair = two_nearest_soon(watched, units, is_missing=is_missing)
-                apart += float(watched_weights @ ~self.grid.are_neighbors(*pair, 8))
-                total += float(watched_weights.sum())
-        assert found is not None  # noqa: S101  (samples have a part)
-        return found, apart / total if total else 0.0
-
-    def together(self, one: UnitSums, other: UnitSums) -> UnitSums:
-        """Return both sums together, also where only one has weights for each feature."""
-        n_totals = max(one.n_totals, other.n_totals)
-        return _widened(one, n_totals).plus(_widened(other, n_totals))
+        found = samples.folded(partial(_survey_of, self.prepared(codebook), self.grid), _joined)
+        return found.sums, found.apart / found.watched if found.watched else 0.0
 
     def moved(self, codebook: FloatArray, found: UnitSums, radius: float) -> FloatArray:
         """Return the codebook after an epoch that found these sums."""
@@ -152,7 +133,7 @@ class Trainer:
         return updated(codebook, found, neighborhood, self.n_threads)
 
     def batch(
-        self, samples: Iterable[Part], codebook: FloatArray, early: Early | None, history: History
+        self, samples: Samples, codebook: FloatArray, early: Early | None, history: History
     ) -> tuple[FloatArray, FloatArray]:
         """Run batch epochs; return the codebook and the weight of the samples of each unit."""
         found = self.accumulate(samples, self.prepared(codebook))
@@ -171,7 +152,7 @@ class Trainer:
 
     def online(
         self,
-        samples: Iterable[Part],
+        samples: Samples,
         codebook: FloatArray,
         early: Early | None,
         history: History,
@@ -213,7 +194,7 @@ class Trainer:
         codebook and the quantization error on the way in the last epoch.
         """
         started, told = time.perf_counter(), []
-        for X, weights, is_missing in samples:
+        for X, weights, is_missing, _ in samples:
             n = len(X)
             orders = [random_state.permutation(n) if self.shuffle else np.arange(n) for _ in epochs]
             order = np.concatenate(orders)
@@ -236,6 +217,41 @@ class Trainer:
             error, apart = distances[epoch].mean(), are_apart[epoch].mean()
             history.note(error, apart, radii[epoch, -1], seconds)
         return codebook, float(distances[-1].mean())
+
+
+class _Survey(NamedTuple):
+    """What an epoch looks for in some samples."""
+
+    sums: UnitSums
+    apart: float  # weight of the samples whose two nearest units are no neighbours
+    watched: float  # of all that were looked at for this
+
+
+def _sums_of(units: Prepared, counts_alone: bool, part: Part) -> UnitSums:
+    return sums_by_unit(
+        part.X, part.weights, units, is_missing=part.is_missing, counts_alone=counts_alone
+    )
+
+
+def _survey_of(units: Prepared, grid: Grid, part: Part) -> _Survey:
+    sums = _sums_of(units, False, part)
+    if grid.n_units == 1:
+        return _Survey(sums, 0.0, 0.0)
+    step = _step(len(part.X))
+    watched, weights = np.ascontiguousarray(part.X[::step]), part.weights[::step]
+    pair = two_nearest_soon(watched, units, is_missing=part.is_missing)
+    return _Survey(sums, float(weights @ ~grid.are_neighbors(*pair, 8)), float(weights.sum()))
+
+
+def _joined(one: _Survey, other: _Survey) -> _Survey:
+    sums = together(one.sums, other.sums)
+    return _Survey(sums, one.apart + other.apart, one.watched + other.watched)
+
+
+def together(one: UnitSums, other: UnitSums) -> UnitSums:
+    """Return both sums together, also where only one has weights for each feature."""
+    n_totals = max(one.n_totals, other.n_totals)
+    return _widened(one, n_totals).plus(_widened(other, n_totals))
 
 
 def _step(n_samples: int) -> int:

@@ -3,9 +3,9 @@
 import functools
 import logging
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from types import ModuleType
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +18,16 @@ from modemap.kernels.maps.grid import NEIGHBORHOODS, Grid
 from modemap.kernels.maps.panels import METRICS, Panels, aligned, packed
 
 __all__ = [
+    "GROUPED",
+    "Deviations",
     "Prepared",
     "UnitSums",
-    "Weighted",
-    "covariance",
+    "deviations",
     "has_missing",
     "mixed",
     "nearest_units",
     "present",
+    "scatter",
     "sums_by_unit",
     "two_nearest_soon",
     "two_nearest_units",
@@ -35,6 +37,7 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 PARTS_BYTES = 24 << 20  # what the parts of all chunks may take together
+GROUPED = 1 << 20  # values of samples from which on it pays to put units in groups
 ADDED = 256  # units whose sums a thread adds at once, or more
 FAR = 1e15  # of units that are none: their distance stays finite and never wins
 
@@ -77,16 +80,28 @@ class Prepared:
 
     def __init__(self, codebook: FloatArray, metric: str = "euclidean", n_threads: int = 1) -> None:
         self.codebook, self.metric, self.n_threads = codebook, metric, n_threads
-        self._packed: dict[bool, Panels] = {}
+        self._packed: dict[tuple[bool, bool], Panels] = {}
+        self._n_values = 0
 
-    def panels(self, *, has_missing: bool) -> Panels:
-        """Return what the search in float32 reads, for complete samples or for others."""
-        if has_missing not in self._packed:
-            self._packed[has_missing] = packed(
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel without the panels, which depend on the processor."""
+        return Prepared, (self.codebook, self.metric, self.n_threads)
+
+    def panels(self, *, has_missing: bool, n_values: int = 0) -> Panels:
+        """Return what the search in float32 reads, for complete samples or for others.
+
+        With enough values to search for, in this pass and those before, units are put in groups.
+        """
+        self._n_values += n_values
+        is_grouped = n_values > 0 and self._n_values >= GROUPED
+        key = has_missing, is_grouped
+        if key not in self._packed:
+            self._packed[key] = packed(
                 self.codebook, self.metric, _engine().PANEL,
-                has_missing=has_missing, is_training=True, n_threads=self.n_threads,
+                has_missing=has_missing, is_training=True, is_grouped=is_grouped,
+                n_threads=self.n_threads,
             )  # fmt: skip
-        return self._packed[has_missing]
+        return self._packed[key]
 
 
 def nearest_units(
@@ -94,7 +109,10 @@ def nearest_units(
 ) -> tuple[IntArray, FloatArray]:
     """Return each sample's nearest unit and its distance, both (n_samples,), as float64 says it."""
     engine, X = _engine(), read_only(X)
-    panels = packed(codebook, metric, engine.PANEL, has_missing=has_missing(X), n_threads=n_threads)
+    panels = packed(
+        codebook, metric, engine.PANEL, has_missing=has_missing(X), n_threads=n_threads,
+        is_grouped=X.size >= GROUPED,
+    )  # fmt: skip
     units, distances = np.empty(len(X), dtype=np.int64), np.empty(len(X))
 
     def work(rows: slice) -> None:
@@ -174,8 +192,8 @@ def sums_by_unit(
     ``counts_alone`` leaves sums without rows, and distances out.
     """
     engine, X = _engine(), read_only(X)
-    panels, n_threads = units.panels(has_missing=is_missing), units.n_threads
     n_units, n_features = units.codebook.shape
+    panels, n_threads = units.panels(has_missing=is_missing, n_values=X.size), units.n_threads
     n_totals = n_features if is_missing else 1
 
     def work(rows: slice) -> UnitSums:
@@ -304,44 +322,40 @@ def has_missing(X: FloatArray) -> bool:
     return any(bool(np.isnan(X[rows]).any()) for rows in chunk_slices(len(X)))
 
 
-class Weighted(Protocol):
-    """Some rows and their weights."""
+class Deviations(NamedTuple):
+    """What the mean of some rows is made of."""
 
-    @property
-    def X(self) -> FloatArray:  # noqa: N802
-        """Return the rows, (n_samples, n_features), NaN where a value is missing."""
+    sums: FloatArray  # (n_features,), weighted deviations from an origin
+    observed: FloatArray  # (n_features,), weights of the values that are there
+    total: float  # weight of the rows
 
-    @property
-    def weights(self) -> FloatArray:
-        """Return their weights, (n_samples,)."""
+    def plus(self, other: "Deviations") -> "Deviations":
+        """Return both together."""
+        return Deviations(
+            self.sums + other.sums, self.observed + other.observed, self.total + other.total
+        )
 
 
-def covariance(parts: Iterable[Weighted], n_threads: int = 1) -> tuple[FloatArray, FloatArray]:
-    """Return the weighted mean (n_features,) and covariance (n_features, n_features) of all rows.
+def deviations(
+    X: FloatArray, weights: FloatArray, origin: FloatArray, n_threads: int = 1
+) -> Deviations:
+    """Return the weighted deviations of rows from ``origin`` (n_features,), NaN left out."""
+    sums, observed = np.zeros(len(origin)), np.zeros(len(origin))
+    for more, seen in map_chunks(_deviations(X, weights, origin), len(X), n_threads):
+        sums += more
+        observed += seen
+    return Deviations(sums, observed, float(weights.sum()))
 
-    ``parts`` is read twice. A missing value counts as its feature's mean; the mean of a feature
-    without any value is NaN.
-    """
-    origin, total = None, 0.0
-    for X, weights in ((part.X, part.weights) for part in parts):
-        if origin is None:  # deviations from a sample: those of a constant feature are exactly 0
-            origin = np.where(np.isnan(X[0]), 0.0, X[0])
-            n_features = len(origin)
-            sums, observed = np.zeros(n_features), np.zeros(n_features)
-        total += float(weights.sum())
-        for more, seen in map_chunks(_deviations(X, weights, origin), len(X), n_threads):
-            sums += more
-            observed += seen
-    if origin is None:
-        raise ValueError("X must have a row, got none")
-    with np.errstate(invalid="ignore"):
-        center: FloatArray = origin + sums / observed
-    upper = np.zeros((n_features, n_features))
-    for X, weights in ((part.X, part.weights) for part in parts):
-        slices = chunk_slices(len(X), _max_parts(upper.nbytes))
-        for scatter in map_slices(_scatter(X, weights, center), slices, n_threads):
-            upper += scatter
-    return center, (upper + np.triu(upper, 1).T) / total
+
+def scatter(
+    X: FloatArray, weights: FloatArray, center: FloatArray, n_threads: int = 1
+) -> FloatArray:
+    """Return the upper triangle of the weighted scatter about ``center``, where NaN lies too."""
+    upper = np.zeros((len(center), len(center)))
+    slices = chunk_slices(len(X), _max_parts(upper.nbytes))
+    for part in map_slices(_scatter(X, weights, center), slices, n_threads):
+        upper += part
+    return upper
 
 
 def _deviations(
@@ -360,11 +374,11 @@ def _scatter(
     X: FloatArray, weights: FloatArray, center: FloatArray
 ) -> Callable[[slice], FloatArray]:
     def multiply(rows: slice) -> FloatArray:
-        scatter = np.zeros((X.shape[1], X.shape[1]))
+        upper = np.zeros((X.shape[1], X.shape[1]))
         block = X[rows]
         filled = np.where(np.isnan(block), center, block)
-        add_scatter(filled, weights[rows], center, scatter)
-        return scatter
+        add_scatter(filled, weights[rows], center, upper)
+        return upper
 
     return multiply
 

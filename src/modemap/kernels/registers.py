@@ -1,8 +1,8 @@
 """Vector registers, as LLVM's vector operations inside compiled kernels.
 
-Plain compiled loops do not keep a tile of sums in registers and never gather, so the innermost
-loops are written as vector code, which LLVM turns into AVX-512, AVX2, SSE or NEON instructions and
-splits where registers are narrower. This module is all the vocabulary they need, and each word
+Plain compiled loops do not keep a tile of sums in registers, so the innermost loops are written as
+vector code, which LLVM turns into AVX-512, AVX2, SSE or NEON instructions and splits where
+registers are narrower. This module is all the vocabulary they need, and each word
 gives the same bits on every processor. Two rules hold for its users: an intrinsic is a global of
 its module, since numba's cache finds no closure again, and a slot on the stack that is only loaded
 and stored becomes a register.
@@ -18,12 +18,14 @@ from numba.core import cgutils
 
 __all__ = [
     "BYTE",
+    "CAN_PICK",
     "DOUBLE",
     "DOUBLE_LANES",
     "HELD",
     "INDEX",
     "INTEGER",
     "LANES",
+    "QUAD",
     "REAL",
     "absolute",
     "address",
@@ -33,7 +35,6 @@ __all__ = [
     "data",
     "doubles",
     "fma",
-    "gather",
     "held",
     "index",
     "indices",
@@ -44,6 +45,7 @@ __all__ = [
     "minimum",
     "numbered",
     "picked",
+    "picked_rows",
     "pointers",
     "prefetch",
     "reals",
@@ -53,6 +55,7 @@ __all__ = [
     "store",
     "total",
     "transposed",
+    "where_before",
     "where_less",
 ]
 
@@ -69,6 +72,7 @@ FEATURES = _features()
 LANES = 16 if "avx512f" in FEATURES else 8 if "avx" in FEATURES else 4
 DOUBLE_LANES = 8  # everywhere, so that a byte is the mask of a register
 CAN_FUSE = bool(FEATURES & {"fma", "neon", "asimd"})  # all of ARM's vector units can
+QUAD = 4  # float64 elements of a row of a table, which one register of AVX2 holds
 HELD = 2 * DOUBLE_LANES  # float64 elements of a table that two registers hold
 CAN_PICK = "avx512f" in FEATURES  # any of those elements for each lane, in one instruction
 REAL, DOUBLE = ir.FloatType(), ir.DoubleType()
@@ -126,29 +130,43 @@ def store(builder: Any, value: Any, pointer: Any, *offsets: Any) -> None:
     builder.store(value, place, align=_bits(value.type.element) // 8)
 
 
-def gather(builder: Any, pointer: Any, places: Any) -> Any:
-    """Return the float64 elements behind ``pointer`` at these places, one for each lane."""
-    start = splat(builder, builder.ptrtoint(pointer, INDEX), indices)
-    where = builder.add(start, builder.mul(places, constant(8, indices)))
-    where = builder.inttoptr(where, ir.VectorType(ir.PointerType(), DOUBLE_LANES))
-    everywhere = constant(1, ir.VectorType(ir.IntType(1), DOUBLE_LANES))
-    name = f"llvm.masked.gather.v{DOUBLE_LANES}f64.v{DOUBLE_LANES}p0"
-    align, nothing = ir.Constant(INTEGER, 8), ir.Constant(doubles, ir.Undefined)
-    return _called(builder, name, doubles, where, align, everywhere, nothing)
+def held(builder: Any, pointer: Any, first: int = 0, step: int = 1) -> tuple[Any, Any]:
+    """Return a table of HELD float64 elements, each ``step``-th, read once, for :func:`picked`."""
+    table = []
+    for start in (0, DOUBLE_LANES):
+        half = ir.Constant(doubles, ir.Undefined)
+        for lane in range(DOUBLE_LANES):
+            element = builder.load(address(builder, pointer, first + (start + lane) * step))
+            half = builder.insert_element(half, element, ir.Constant(INTEGER, lane))
+        table.append(half)
+    return table[0], table[1]
 
 
-def held(builder: Any, pointer: Any) -> tuple[Any, Any, Any]:
-    """Return a table of HELD float64 elements, read once, for :func:`picked`."""
-    low, high = (load(builder, pointer, start, vector=doubles) for start in (0, DOUBLE_LANES))
-    return pointer, low, high
+def picked(builder: Any, table: tuple[Any, Any], places: Any) -> Any:
+    """Return the elements of a held table at these places, below HELD, one for each lane.
 
-
-def picked(builder: Any, table: tuple[Any, Any, Any], places: Any) -> Any:
-    """Return the elements of a held table at these places, below HELD, one for each lane."""
-    pointer, low, high = table
-    if not CAN_PICK:
-        return gather(builder, pointer, places)
+    Only where CAN_PICK.
+    """
+    low, high = table
     return _called(builder, "llvm.x86.avx512.vpermi2var.pd.512", doubles, low, places, high)
+
+
+def picked_rows(builder: Any, table: Any, places: Any) -> list[Any]:
+    """Return QUAD registers, the columns of the table's rows of QUAD float64 elements.
+
+    The numbers of the rows, one for each lane, are bytes in memory. A row is loaded whole, which
+    most processors do sooner than they gather.
+    """
+    quad, halves = ir.VectorType(DOUBLE, QUAD), []
+    for start in range(0, DOUBLE_LANES, QUAD):
+        rows = []
+        for lane in range(start, start + QUAD):
+            number = builder.zext(builder.load(address(builder, places, lane)), INDEX)
+            place = builder.mul(number, index(QUAD))
+            rows.append(load(builder, table, place, vector=quad))
+        halves.append(transposed(builder, rows))
+    lanes = ir.Constant(ir.VectorType(INTEGER, DOUBLE_LANES), list(range(DOUBLE_LANES)))
+    return [builder.shuffle_vector(low, high, lanes) for low, high in zip(*halves, strict=True)]
 
 
 def prefetch(builder: Any, pointer: Any) -> None:
@@ -280,8 +298,24 @@ def where_less(
 ) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
     """Return two offers (value, unit) as (lower, higher); of equals the second is the lower."""
     less = builder.fcmp_ordered("<", one[0], other[0])  # false for NaN too
-    lower = tuple(builder.select(less, a, b) for a, b in zip(one, other, strict=True))
-    higher = tuple(builder.select(less, b, a) for a, b in zip(one, other, strict=True))
+    return _sorted(builder, less, one, other)
+
+
+def where_before(
+    builder: Any, one: tuple[Any, Any], other: tuple[Any, Any]
+) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+    """Return two offers (value, unit) as (lower, higher); of equals the one with the lower unit."""
+    less = builder.fcmp_ordered("<", one[0], other[0])
+    ties = builder.fcmp_ordered("==", one[0], other[0])
+    less = builder.or_(less, builder.and_(ties, builder.icmp_signed("<", one[1], other[1])))
+    return _sorted(builder, less, one, other)
+
+
+def _sorted(
+    builder: Any, is_first: Any, one: tuple[Any, Any], other: tuple[Any, Any]
+) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+    lower = tuple(builder.select(is_first, a, b) for a, b in zip(one, other, strict=True))
+    higher = tuple(builder.select(is_first, b, a) for a, b in zip(one, other, strict=True))
     return lower, higher
 
 

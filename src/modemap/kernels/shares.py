@@ -28,10 +28,14 @@ LOG_2 = 0.6931471805599453
 
 
 @contextmanager
-def each_group(builder: Any, width: int = 1) -> Iterator[tuple[Any, Any]]:
-    """Loop over a block in groups of lanes; yield the group's number and its first row."""
+def each_group(builder: Any, width: int = 1, size: Any = None) -> Iterator[tuple[Any, Any]]:
+    """Loop over a block in groups of lanes; yield the group's number and its first row.
+
+    ``size`` is a number of rows that is known only when it runs, a multiple of the lanes.
+    """
     n_rows = r.DOUBLE_LANES * width
-    with cgutils.for_range(builder, r.index(BLOCK // n_rows)) as loop:
+    n_groups = r.index(BLOCK // n_rows) if size is None else builder.udiv(size, r.index(n_rows))
+    with cgutils.for_range(builder, n_groups) as loop:
         yield loop.index, builder.mul(loop.index, r.index(n_rows))
 
 
@@ -78,15 +82,15 @@ def logarithm(x):  # type: ignore[no-untyped-def]
 
 def _shares(skips: bool) -> Callable[..., Any]:
     def typed(typing: Any, scores: Any, top: Any, sums: Any, products: Any, mask: Any) -> Any:
-        """Turn scores into exp(score - top) for BLOCK rows.
+        """Turn scores into exp(score - top) for a block's rows, or a multiple of the lanes.
 
         Adds the shares to sums and share * log share to products; mask has a bit for each row whose
         share counts, a byte for each group of lanes.
         """
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            v, t, s, g, m = r.pointers(context, builder, signature, args, 0, 1, 2, 3, 4)
-            with each_group(builder) as (group, row):
+            (v, t, s, g, m), shapes = r.data(context, builder, signature, args, range(5))
+            with each_group(builder, size=shapes[0][0]) as (group, row):
                 score = r.load(builder, v, row, vector=r.doubles)
                 below = builder.fsub(score, r.load(builder, t, row, vector=r.doubles))
                 near = builder.fcmp_ordered(">", below, r.constant(FAR, r.doubles))

@@ -5,22 +5,20 @@ machine code of this kind of CPU; another kind compiles its own. The joint pass 
 compiled for each number of columns, from 8,192 rows on: here for two.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 
-from modemap.kernels.arrays import FloatArray
 from modemap.kernels.columns.bins import EMPTY
 from modemap.kernels.columns.points import moments
 from modemap.kernels.columns.sampling import sampling_table
 from modemap.kernels.compilation import is_compiled
 from modemap.kernels.maps.grid import Grid
 from modemap.kernels.passes import (
+    GROUPED,
     Prepared,
-    covariance,
     mixed,
     nearest_units,
     present,
+    scatter,
     sums_by_unit,
     two_nearest_soon,
     two_nearest_units,
@@ -28,11 +26,6 @@ from modemap.kernels.passes import (
 )
 
 __all__ = ["warm"]
-
-
-class _Rows(NamedTuple):
-    X: FloatArray
-    weights: FloatArray
 
 
 def warm() -> None:
@@ -55,10 +48,13 @@ def _warm_maps() -> None:
         units = Prepared(codebook)
         sums_by_unit(X, weights, units, is_missing=is_missing)
         two_nearest_soon(X, units, is_missing=is_missing)
-        covariance([_Rows(X, weights)])
+        scatter(X, weights, np.ones(2))
         rates = radii = np.ones(1)
         present(X, order, rates, radii, codebook, Grid(1, 2), is_missing=is_missing)
     mixed(codebook, codebook)
+    many, codebook = np.ones((GROUPED // 2, 2)), np.arange(1024.0).reshape(512, 2)
+    sums_by_unit(many, np.ones(len(many)), Prepared(codebook))  # in groups
+    nearest_units(many, codebook)
 
 
 def _warm_columns() -> None:
@@ -71,7 +67,7 @@ def _warm_columns() -> None:
     Counter(counter.settle()).add(np.array([np.pi, 0.5]))  # by their bits
     one, zero = np.ones(1), np.zeros(1)
     moments(one, one, zero, zero, one)
-    x, modes, tables = np.ones(coding.GROUP), np.empty(coding.GROUP, np.uint8), np.ones((3, 256))
+    x, modes, tables = np.ones(coding.GROUP), np.empty(coding.GROUP, np.uint8), np.ones((256, 4))
     rows, whole = np.empty(len(x), np.int64), np.zeros(1, np.int64)
     valid = np.ones(1, np.bool_)
     table = sampling_table(0.0, 1.0, zero, zero, one, valid)

@@ -64,7 +64,7 @@ def approve(root: Path, number: int, *, key: Path, why: str) -> Approval:
     verdict = version.verdict
     if verdict is None or verdict["passed"] is not True:
         _refuse(version, "the gate must have passed it", found="no verdict that says so")
-    if verdict["head"] != (head := History(registry).head().number):
+    if verdict["head"] != (head := History(registry).head().settled):
         found = f"a verdict given at entry {verdict['head']}, the head is {head}"
         _refuse(version, "its verdict must be on the present champion", found=found)
     expires = datetime.now(UTC) + timedelta(hours=params.approval.hours)
@@ -108,7 +108,7 @@ def _to_be_approved(root: Path, number: int) -> Version | None:
     version, head = registry.get(number), History(registry).head()
     verdict = version.verdict
     has_passed = (
-        verdict is not None and verdict["passed"] is True and verdict["head"] == head.number
+        verdict is not None and verdict["passed"] is True and verdict["head"] == head.settled
     )
     return version if has_passed and head.champion != version.number else None
 

@@ -1,12 +1,12 @@
 """What must not change a release's answers: the order of rows, their repetition, their units."""
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from modemap.estimators import Preparation
 from modemap.release import Release
 
 __all__ = ["try_behaviour"]
@@ -47,12 +47,11 @@ def _rescaled(release: Release, rows: NDArray[np.float64]) -> dict[str, NDArray[
     What only the map sees has no unit. Modes are those of values in the old units, and left out.
     """
     old = release.preparation
-    new = Preparation(release.columns, old.missing, old.map_only)
+    new = copy(old)  # decorrelated in robust units, which stay
     factors = np.ones(len(release.columns))
     factors[old.measured_] = FACTOR
     for name in ("center_", "scale_", "fill_"):
         setattr(new, name, getattr(old, name) * factors)
-    new.n_features_in_ = old.n_features_in_
     shift = len(old.measured_) * np.log(FACTOR)
     other = replace(release, preparation=new, anomaly=release.anomaly - shift)
     answers = vars(other.score(rows * factors))

@@ -12,12 +12,12 @@ from modemap.data.flights import FLIGHTS, packaged_months
 from modemap.data.sources import source_pieces
 from modemap.errors import ParamsError, RegistryError
 from modemap.files import write_bytes
-from modemap.lifecycle.observe import Wanted, observe, wanted_of
+from modemap.lifecycle.observe import LOGGED_REQUEST, Wanted, observe, wanted_of
 from modemap.monitoring.check import MIN_EFFECT, RATE, Check, check, unchecked
 from modemap.monitoring.keeping import load_reference
 from modemap.monitoring.plain import as_plain
 from modemap.monitoring.profile import Observed, Reference
-from modemap.release import REFERENCE, load_release
+from modemap.release import REFERENCE, Release, load_release
 
 __all__ = ["CHAMPION", "drift", "write_drift_report"]
 
@@ -71,7 +71,11 @@ def drift(
         kept, release = load_reference(place / REFERENCE), load_release(place)
     _check_known(columns, kept.columns, f"version {reference}")
     wanted = Wanted(list(kept.numbers), list(kept.levels))
-    seen = observe(_tables(current), wanted, release)
+    tables = _tables(current)
+    first = next(tables)
+    if LOGGED_REQUEST in first.column_names:
+        kept = _as_served(kept, release)
+    seen = observe(chain([first], tables), wanted, release)
     return check(kept, seen, columns, rate=rate, min_effect=min_effect)
 
 
@@ -95,6 +99,13 @@ def _of_tables(
     for name, why in before.broken.items():
         seen.broken[name] = f"{why}, in the reference"
     return check(kept, seen, columns, rate=rate, min_effect=min_effect)
+
+
+def _as_served(kept: Reference, release: Release) -> Reference:
+    """Return the reference of rows that the service takes: it refuses what training dropped."""
+    policies = release.preparation.missing
+    refused = {name: 0 for name in kept.numbers if policies[name] != "median"}
+    return replace(kept, n_missing={**kept.n_missing, **refused})
 
 
 def _kept(

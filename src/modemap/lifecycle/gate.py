@@ -141,7 +141,7 @@ def gate(root: Path, number: int | None = None, accept_change: str | None = None
     rival = Rival(Promoted.of(registry, head), withdrawn(history.walk()))
     verdict, evidence = _judge_release(root, candidate, rival, accept_change, version.number)
     registry.log_metrics(version.run_id, {"release": evidence.trial, "gate": _margins(verdict)})
-    registry.record_verdict(version, verdict.record(), head.number)
+    registry.record_verdict(version, verdict.record(), head.settled)
     return verdict
 
 

@@ -2,9 +2,10 @@
 
 An entry names the head that its writer saw (``expected``). Folding the entries in their order gives
 the head: an entry is valid if and only if it expects the last valid one, so of many promotions at
-once one wins. The others stay in place as visible refusals. Each entry holds a digest of the one it
-follows, so a changed or removed entry is noticed. MLflow's alias is written after the history and
-healed by the next call; nothing ever follows it.
+once one wins. The others stay in place as visible refusals. Rollouts begin and end by entries that
+leave the champion as it is. Each entry holds a digest of the one it follows, so a changed or
+removed entry is noticed. MLflow's alias is written after the history and healed by the next call;
+nothing ever follows it.
 """
 
 import getpass
@@ -13,7 +14,7 @@ import json
 import socket
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
@@ -25,7 +26,21 @@ from modemap.tracking.entries import Entries
 from modemap.tracking.registry import Registry, Version
 from modemap.tracking.store import open_store, store_exists
 
-__all__ = ["PROMOTION", "ROLLBACK", "Entry", "Head", "History", "describe", "history", "withdrawn"]
+__all__ = [
+    "CANARY",
+    "PROMOTION",
+    "ROLLBACK",
+    "SHADOW",
+    "WITHDRAWAL",
+    "Entry",
+    "Head",
+    "History",
+    "Rollout",
+    "describe",
+    "history",
+    "signed",
+    "withdrawn",
+]
 
 FIELDS = (
     "id",
@@ -52,9 +67,52 @@ LINKED = (
     "approval",
     "kind",
     "made_from",
+    "rollout",
 )  # covered by the digest that the next entry repeats
 PROMOTION, ROLLBACK = "promotion", "rollback"
+CANARY, SHADOW, WITHDRAWAL = "canary", "shadow", "withdrawal"  # these leave the champion
+ROLLING = {CANARY, SHADOW, WITHDRAWAL}
 HEALING_ATTEMPTS = 5
+
+
+class TamperedError(RegistryError):
+    """The history contradicts itself, which no store that is away or slow explains."""
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """A challenger beside the champion.
+
+    Attributes
+    ----------
+    kind : str
+        ``CANARY`` answers a share of the requests; ``SHADOW`` scores copies and answers none.
+    version, digest : int, str
+        The challenger.
+    share : float
+        Of the requests, from 0 to 1; of copies for a shadow.
+    since : str
+        When it was begun, UTC.
+    number : int
+        The entry that began it, by which its end is told.
+    """
+
+    kind: str
+    version: int
+    digest: str
+    share: float
+    since: str = ""
+    number: int = 0
+
+    def tag(self) -> str:
+        """Return what an entry that begins or ends it says of it."""
+        told = {
+            "kind": self.kind,
+            "version": self.version,
+            "digest": self.digest,
+            "share": self.share,
+        }
+        return json.dumps(told, sort_keys=True)
 
 
 @dataclass(frozen=True)
@@ -64,12 +122,14 @@ class Head:
     number: int = 0  # last valid entry, 0 before the first
     link: str = ""  # digest of that entry, which the next one repeats
     seen: int = 0  # last entry folded, valid or not
-    entry: Mapping[str, str] = field(default_factory=dict)  # tags of the last valid entry
+    entry: Mapping[str, str] = field(default_factory=dict)  # tags of the one that made the champion
+    settled: int = 0  # last entry that made a champion or withdrew a challenger: verdicts are over
+    rollout: Rollout | None = None
 
     @property
     def champion(self) -> int | None:
-        """Version of the release that the last valid entry promoted."""
-        return int(self.entry["to"]) if self.number else None
+        """Version of the release that was promoted or rolled back to last."""
+        return int(self.entry["to"]) if self.entry else None
 
 
 @dataclass(frozen=True)
@@ -83,8 +143,18 @@ class Entry:
 
     @property
     def kind(self) -> str:
-        """Whether it promotes or rolls back."""
+        """What it does: promotes, rolls back, begins or withdraws a rollout."""
         return self.tags.get("kind", PROMOTION)
+
+    @property
+    def makes_champion(self) -> bool:
+        """Whether the release it names became champion by it."""
+        return self.is_valid and self.kind not in ROLLING
+
+    @property
+    def rollout(self) -> Rollout | None:
+        """The rollout that it begins or withdraws."""
+        return _rollout(self.number, self.tags)
 
     @property
     def made_from(self) -> dict[str, str]:
@@ -99,11 +169,18 @@ def describe(version: Version, *, kind: str, verdict: str, why: str) -> dict[str
     """Return what a new entry says: which release, from what, by whom, when and why."""
     origins = {name: version.tags[tag] for name, tag in ORIGINS.items() if tag in version.tags}
     return {
-        "kind": kind,
         "made_from": json.dumps(origins, sort_keys=True),  # one tag: folding reads every one
         "to": str(version.number),
         "digest": version.digest,
         "verdict": verdict,
+        **signed(kind=kind, why=why),
+    }
+
+
+def signed(*, kind: str, why: str) -> dict[str, str]:
+    """Return what any new entry says: what it does, by whom, when and why."""
+    return {
+        "kind": kind,
         "who": f"{getpass.getuser()}@{socket.gethostname()}",
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "why": why,
@@ -128,15 +205,23 @@ def history(root: Path, at: datetime | None = None) -> list[Entry]:
 
 
 def withdrawn(entries: Iterable[Entry]) -> dict[str, str]:
-    """Return the digests that were rolled back from and not brought back since, each with why."""
+    """Return the digests that were taken back and not brought back since, each with why.
+
+    A champion that was rolled back from, or a canary that was withdrawn: both have answered.
+    """
     reasons: dict[str, str] = {}
     digest = ""
     for entry in entries:
-        if entry.is_valid:
+        told = f"entry {entry.number}: {entry.tags.get('why')}"
+        if entry.makes_champion:
             if entry.kind == ROLLBACK:
-                reasons[digest] = f"entry {entry.number}: {entry.tags['why']}"
+                reasons[digest] = told
             digest = entry.tags["digest"]
             reasons.pop(digest, None)
+        elif entry.is_valid and entry.kind == WITHDRAWAL:
+            rollout = entry.rollout
+            if rollout is not None and rollout.kind == CANARY:
+                reasons[rollout.digest] = told
     return reasons
 
 
@@ -157,7 +242,7 @@ def step(head: Head, number: int, tags: Mapping[str, str]) -> Head:
     """
     if number != head.seen + 1:
         _tampered(head.seen + 1, f"the next entry is {number}")
-    refused = Head(head.number, head.link, number, head.entry)
+    refused = replace(head, seen=number)
     if any(name not in tags for name in FIELDS) or not all(map(_is_number, map(tags.get, NUMBERS))):
         return refused  # another hand's: entries appear whole, so never half of ours
     expected = int(tags["expected"])
@@ -167,7 +252,16 @@ def step(head: Head, number: int, tags: Mapping[str, str]) -> Head:
         _tampered(number, f"it follows entry {expected}, which is not valid now")
     if tags["prev_digest"] != head.link:
         _tampered(number, f"it does not match entry {head.number}, which it follows")
-    return Head(number, _link(number, tags), number, dict(tags))
+    link = _link(number, tags)
+    kind = tags.get("kind", PROMOTION)
+    if kind not in ROLLING:
+        return Head(number, link, number, dict(tags), number)
+    rollout = _rollout(number, tags)
+    if rollout is None or any(tags[name] != head.entry.get(name) for name in ("to", "digest")):
+        return refused  # it would leave open what is rolled out, or change the champion
+    if kind == WITHDRAWAL:
+        return Head(number, link, number, head.entry, number)
+    return replace(refused, number=number, link=link, rollout=rollout)
 
 
 class History:
@@ -259,6 +353,11 @@ class History:
 
         ``is_shown`` says whether it does. What was promoted is promoted also where MLflow does not
         take the alias: that is no error, and the next call tries again.
+
+        Raises
+        ------
+        TamperedError
+            If the entries were changed by another hand.
         """
         self.is_shown, failures = False, 0
         while not self.is_shown and failures < HEALING_ATTEMPTS:
@@ -268,9 +367,24 @@ class History:
                     self.is_shown = True
                 else:
                     self.registry.set_alias(champion)
+            except TamperedError:
+                raise
             except RegistryError:  # two first writers of an alias collide on its key
                 failures += 1
         return self._known
+
+
+def _rollout(number: int, tags: Mapping[str, str]) -> Rollout | None:
+    """Return the rollout that an entry speaks of, None if it speaks of none or not clearly."""
+    try:
+        told = json.loads(tags["rollout"])
+        kind, share = told["kind"], float(told["share"])
+        if kind not in {CANARY, SHADOW} or not 0 <= share <= 1:
+            return None
+        digest = str(told["digest"])
+        return Rollout(kind, int(told["version"]), digest, share, tags["when"], number)
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _is_number(text: str | None) -> bool:
@@ -284,7 +398,7 @@ def _link(number: int, tags: Mapping[str, str]) -> str:
 
 
 def _tampered(number: int, found: str) -> NoReturn:
-    raise RegistryError(
+    raise TamperedError(
         f"promotion history, entry {number}",
         "entries are added and never changed or removed",
         found=found,
@@ -296,6 +410,8 @@ def _lost(seen: Head, head: Head) -> NoReturn:
     raise RegistryError(
         "promotion history",
         f"the head must still be entry {seen.number}",
-        found=f"entry {head.number}, which promoted version {head.champion}, came first",
+        found=f"entry {head.number}, which promoted version {head.champion}, came first"
+        if head.settled == head.number and head.rollout is None
+        else f"entry {head.number}, of a rollout, came first",
         hint="judge the version against the new champion with `modemap gate`, then promote it",
     )

@@ -106,7 +106,7 @@ def _places(version: Version, entries: list[Entry]) -> list[dict[str, Any]]:
             "replaced": int(entry.tags["from"]) or None,
         }
         for entry in entries
-        if entry.is_valid and int(entry.tags["to"]) == version.number
+        if entry.makes_champion and int(entry.tags["to"]) == version.number
     ]
 
 

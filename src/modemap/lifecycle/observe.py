@@ -18,10 +18,12 @@ from modemap.monitoring.profile import MAX_SAMPLE, Observed
 from modemap.release import Release
 from modemap.sketch import ColumnSketch
 
-__all__ = ["Wanted", "observe", "wanted_of"]
+__all__ = ["LOGGED", "LOGGED_REQUEST", "Wanted", "observe", "wanted_of"]
 
 FloatArray = NDArray[np.float64]
 
+LOGGED = "modemap_"  # begins the names of what the prediction log adds to the columns of a row
+LOGGED_REQUEST = f"{LOGGED}request"  # a column of every file of it
 N_THREADS = 2
 WAITING = 2  # pieces that are read ahead of each thread
 
@@ -41,7 +43,11 @@ class Wanted:
 
 def wanted_of(schema: pa.Schema, columns: Sequence[str] | None) -> Wanted:
     """Return which columns of a table can be compared: numbers, texts and booleans."""
-    fields = [field for field in schema if columns is None or field.name in columns]
+    fields = [
+        field
+        for field in schema
+        if (columns is None and not field.name.startswith(LOGGED)) or field.name in (columns or ())
+    ]
     numbers = [f.name for f in fields if _is_any(f.type, (*_NUMBERS, pa.types.is_null))]
     levels = [f.name for f in fields if _is_any(f.type, _LEVELS)]
     other = {f.name: str(f.type) for f in fields if f.name not in (*numbers, *levels)}
@@ -198,7 +204,8 @@ def _check_columns(schema: pa.Schema, wanted: Wanted, seen: Observed) -> None:
         ):
             seen.broken[name] = f"{schema.field(name).type} in the window, not numbers"
     known = {*wanted.numbers, *wanted.levels, *wanted.left_out}
-    others = [name for name in schema.names if name not in known] if wanted.is_whole else []
+    others = [n for n in schema.names if n not in known and not n.startswith(LOGGED)]
+    others = others if wanted.is_whole else []
     seen.extra.update(dict.fromkeys(others, "only the window has it"))
 
 

@@ -13,7 +13,6 @@ from modemap.data.matrix import matrix, prepared_tables
 from modemap.data.split import SPLITS
 from modemap.estimators.blocks import EvenSample
 from modemap.estimators.contrast import cliffs_delta
-from modemap.estimators.surprise import column_surprise
 from modemap.estimators.umatrix import neighbor_distances
 from modemap.lifecycle.shapes import histograms
 from modemap.release import Release
@@ -165,7 +164,7 @@ def _strangest(
     usual = train[:: -(-len(train) // N_USUAL)]
     X = np.array([strange.x for strange in strangest])
     scaled = release.preparation.transform(np.concatenate((X, usual)))
-    surprise = column_surprise(release.mixture, release.measured(scaled))
+    surprise = release.surprise(scaled)
     train, X = release.measured(train), release.measured(X)
     nats = surprise[: len(X)] - surprise[len(X) :].mean(axis=0)
     below = np.array([[np.mean(train[:, j] < value) for j, value in enumerate(x)] for x in X])

@@ -11,7 +11,7 @@ from modemap.params import load_params
 from modemap.tracking.registry import Registry, Version
 from modemap.tracking.store import open_store
 
-__all__ = ["Promotion", "promote"]
+__all__ = ["Promotion", "passed_verdict", "promote"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def promote(root: Path, number: int | None = None, why: str = "the gate passed i
         _check_same(version, head)
         history.heal()
         return Promotion(version.number, version.digest, changed=False, is_shown=history.is_shown)
-    verdict = _passed_verdict(version, head)
+    verdict = passed_verdict(version, head)
     accepted = verdict.get("accepted_change")
     why = f"{why}; accepted change: {accepted}" if accepted else why
     entry = describe(version, kind=PROMOTION, verdict=verdict["sha256"], why=why)
@@ -64,7 +64,14 @@ def promote(root: Path, number: int | None = None, why: str = "the gate passed i
     return Promotion(version.number, version.digest, changed=True, is_shown=history.is_shown)
 
 
-def _passed_verdict(version: Version, head: Head) -> dict[str, Any]:
+def passed_verdict(version: Version, head: Head) -> dict[str, Any]:
+    """Return the verdict by which ``version`` may take the champion's place.
+
+    Raises
+    ------
+    GateRefusedError
+        If the gate has not passed this very version against the present champion.
+    """
     verdict = version.verdict
     if verdict is None:
         _refuse(version, "no verdict")
@@ -72,7 +79,7 @@ def _passed_verdict(version: Version, head: Head) -> dict[str, Any]:
         _refuse(version, f"a verdict on another release, {verdict['digest']}")
     if verdict["passed"] is not True:
         _refuse(version, "a refusal")
-    if verdict["head"] != head.number:
+    if verdict["head"] != head.settled:
         _refuse(version, "a verdict against a champion that has been replaced since")
     return verdict
 

@@ -8,6 +8,7 @@ from modemap.errors import ModemapError, RegistryError
 from modemap.lifecycle.clean_load import load_cleanly
 from modemap.lifecycle.history import PROMOTION, ROLLBACK, Entry, Head, History, describe
 from modemap.lifecycle.promote import Promotion
+from modemap.lifecycle.remote import fetch_output
 from modemap.lockfile import restore_output
 from modemap.params import load_params
 from modemap.release import verify_release
@@ -33,7 +34,7 @@ def rollback(root: Path, number: int | None = None, *, why: str) -> Promotion:
     registry = Registry(open_store(root, load_params(root / "params.yaml").project))
     history = History(registry)
     head = history.head()
-    target = _target([entry for entry in history.walk() if entry.is_valid], head, number)
+    target = _target([entry for entry in history.walk() if entry.makes_champion], head, number)
     version = registry.get(int(target.tags["to"]))
     digest = target.tags["digest"]
     if version.digest != digest:
@@ -71,9 +72,9 @@ def _replaced_by(served: list[Entry], head: Head) -> int:
 
 
 def _fetch(root: Path, registry: Registry, version: Version, folder: Path) -> Path:
-    """Return a verified copy from MLflow or, where that is damaged, from DVC's cache.
+    """Return a verified copy from MLflow or, where that is damaged, from DVC's cache or remote.
 
-    What came from the cache is put back into MLflow, from where it will be served.
+    What came from DVC is put back into MLflow, from where it will be served.
     """
     (folder / "mlflow").mkdir()
     try:
@@ -82,7 +83,9 @@ def _fetch(root: Path, registry: Registry, version: Version, folder: Path) -> Pa
         damage = error
     md5 = version.outputs.get("models/release", "")
     copy = folder / "dvc"
-    if not restore_output(root, md5, copy):
+    if not restore_output(root, md5, copy) and not (
+        md5 and fetch_output(root, md5) and restore_output(root, md5, copy)
+    ):
         raise damage
     verify_release(copy, version.digest)
     registry.put_back(version, copy)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from modemap.data.intake import Intake
 from modemap.data.parts import keeping_parts
-from modemap.data.sources import source_files, source_pieces
+from modemap.data.sources import source_identity, source_of, source_pieces
 from modemap.data.streams import Watch, unwatched, writing
 from modemap.errors import DataError, RegistryError
 from modemap.lifecycle.candidate import Promoted
@@ -58,7 +58,7 @@ def score(
     root : Path
         The project.
     source : str
-        A file, a glob, or whatever else ``ingest.source`` may name.
+        A file, a folder, a glob, or whatever else ``ingest.source`` may name.
     output : Path
         The Parquet file to write; its schema names model, version and digest.
     number : int, optional
@@ -77,13 +77,14 @@ def score(
         If there is no such version, or it is damaged.
     """
     _check_suffix(output)
+    source = source_of(source)
     registry = Registry(open_store(root, load_params(root / "params.yaml").project))
     version = _version(registry, number)
     with tempfile.TemporaryDirectory(prefix="modemap-score-") as folder:
         release = load_release(version.release(Path(folder)), version.digest)
     scorer = _Scorer(release, source, key)
     remarks = {"model": registry.model, "version": str(version.number), "digest": version.digest}
-    identity = [version.digest, list(key), *_identity(source)]
+    identity = [version.digest, list(key), *source_identity(source)]
     n_rows = n_without = 0
     with keeping_parts(output, identity) as parts:
         pieces = _Pieces(source, watch)
@@ -186,15 +187,6 @@ def _version(registry: Registry, number: int | None) -> Promoted:
             hint="run `modemap run`, or name a version: --version",
         )
     return promoted
-
-
-def _identity(source: str) -> list[object]:
-    """Return what tells whether a source was written anew."""
-    found: list[object] = [source]
-    for path in source_files(source):
-        status = path.stat()
-        found.append((str(path.resolve()), status.st_size, status.st_mtime_ns))
-    return found
 
 
 def _spread(values: NDArray[np.generic], is_fine: NDArray[np.bool_]) -> pa.Array:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from modemap.lifecycle.history import History
+from modemap.lifecycle.history import History, Rollout
 from modemap.params import load_params
 from modemap.tracking.registry import Registry
 from modemap.tracking.store import open_store, store_exists
@@ -25,6 +25,7 @@ class Champion:
     who: str
     why: str
     anchor: str  # NUMBER:LINK of the entry, which `modemap verify --anchor` asks for
+    rollout: Rollout | None  # the challenger beside it
     alias: int | None  # version that MLflow's pages call champion: the same unless someone moved it
 
 
@@ -59,5 +60,6 @@ def status(root: Path) -> Champion | None:
         who=entry["who"],
         why=entry["why"],
         anchor=f"{head.number}:{head.link}",
+        rollout=head.rollout,
         alias=registry.alias(),
     )

@@ -100,6 +100,7 @@ def _promoted(
     registry: Registry, versions: dict[int, Version], served: list[Entry]
 ) -> Iterator[Finding]:
     """Compare what the history says with the versions, their verdicts and the alias."""
+    judged: set[tuple[int, str]] = set()  # one record stands behind a rollback's entry too
     for entry in served:
         number, digest = int(entry.tags["to"]), entry.tags["digest"]
         version = versions.get(number)
@@ -109,6 +110,9 @@ def _promoted(
         if version.digest != digest:
             what = f"entry {entry.number} promoted release {digest}, its tag says {version.digest}"
             yield Finding(f"version {number}", what)
+        if (number, entry.tags["verdict"]) in judged:
+            continue
+        judged.add((number, entry.tags["verdict"]))
         try:
             registry.verdict_record(version, entry.tags["verdict"])
         except ModemapError as error:

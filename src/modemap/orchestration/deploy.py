@@ -16,6 +16,7 @@ from modemap.orchestration.servers import wait_until_healthy
 if TYPE_CHECKING:
     from prefect import Flow
     from prefect.deployments.runner import RunnerDeployment
+    from prefect.events import DeploymentEventTrigger
 
 __all__ = ["deploy"]
 
@@ -43,6 +44,16 @@ class _Pool(_Section):
     name: str
 
 
+class _Trigger(_Section):
+    """An automation that starts the deployment: Prefect's, as `prefect deploy` reads it."""
+
+    name: str
+    description: str = ""
+    expect: Sequence[str]
+    match: Mapping[str, str] = {}
+    parameters: Mapping[str, Any] = {}
+
+
 class Deployment(_Section):
     """One entry of prefect.yaml: of Prefect's keys those that this project uses."""
 
@@ -50,6 +61,7 @@ class Deployment(_Section):
     entrypoint: str
     description: str
     schedules: Sequence[_Schedule] = ()
+    triggers: Sequence[_Trigger] = ()
     parameters: Mapping[str, Any] = {}
     concurrency_limit: _Limit | None = None
     work_pool: _Pool
@@ -134,6 +146,7 @@ def _build(root: Path, deployment: Deployment, folder: Path) -> "RunnerDeploymen
             deployment.name,
             description=deployment.description,
             schedules=[Cron(s.cron, s.timezone, slug=s.slug) for s in deployment.schedules],
+            triggers=[_automation(trigger) for trigger in deployment.triggers],
             parameters=dict(deployment.parameters),
             concurrency_limit=ConcurrencyLimitConfig(**limit.model_dump()) if limit else None,
             tags=list(deployment.tags),
@@ -155,6 +168,19 @@ def _build(root: Path, deployment: Deployment, folder: Path) -> "RunnerDeploymen
     wanted.entrypoint = deployment.entrypoint
     wanted.storage = LocalStorage(str(folder))
     return wanted
+
+
+def _automation(trigger: _Trigger) -> "DeploymentEventTrigger":
+    """Return what starts a run at each event; Prefect replaces it when it is deployed again."""
+    from prefect.events import DeploymentEventTrigger, ResourceSpecification  # noqa: PLC0415
+
+    return DeploymentEventTrigger(
+        name=trigger.name,
+        description=trigger.description,
+        expect=set(trigger.expect),
+        match=ResourceSpecification(dict(trigger.match)),
+        parameters=dict(trigger.parameters),
+    )
 
 
 def _ensure_pool(address: str, name: str) -> None:

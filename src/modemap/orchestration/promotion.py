@@ -7,10 +7,12 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.events import emit_event
 
 from modemap.lifecycle import gate as judging
-from modemap.lifecycle import promote as promoting
 from modemap.lifecycle import register as registering
 from modemap.lifecycle import status as asking
+from modemap.lifecycle.alert import alert
 from modemap.lifecycle.approve import awaits_approval, has_approval
+from modemap.lifecycle.history import Rollout
+from modemap.lifecycle.rollout import advance
 from modemap.lifecycle.status import Champion
 from modemap.orchestration.summary import metrics_table
 from modemap.orchestration.waiting import AwaitingApprovalError
@@ -62,6 +64,7 @@ def _tell_of_moved_alias(champion: Champion | None) -> None:
         },
         payload={"alias": champion.alias, "champion": champion.version, "anchor": champion.anchor},
     )
+    alert(Path.cwd(), "alias-moved", said)
 
 
 def _show(verdict: judging.Verdict, judged: str) -> None:
@@ -98,8 +101,12 @@ def promote(version: int) -> None:
 
 @task(name="promote", task_run_name="promote version {version}", tags=["mlflow"])
 def promote_now(version: int) -> None:
-    """Append the promotion to the history, and show the champion's numbers."""
-    promotion = promoting.promote(Path.cwd(), version)
+    """Append the promotion or the rollout to the history, and show the champion's numbers."""
+    promotion = advance(Path.cwd(), version)
+    if isinstance(promotion, Rollout):
+        share = f"{promotion.share:.0%}"
+        get_run_logger().info("version %d is a canary for %s of the requests", version, share)
+        return
     said = "promoted" if promotion.changed else "stays the champion"
     get_run_logger().info("version %d %s", promotion.version, said)
     if promotion.notice:

@@ -1,11 +1,13 @@
 """`modemap run`: a flow on a server of its own, or on the one that PREFECT_API_URL names."""
 
 import contextlib
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -23,11 +25,13 @@ def run(root: Path, flow: Path, parameters: dict[str, Any]) -> int:
     """Run ``flow`` in a process of its own; return its exit code.
 
     Unless PREFECT_API_URL names a server, one is started beside the flow's own imports and stopped
-    at the end. Its runs stay in the checkout's database, where `make ui` shows them.
+    at the end. Its runs stay in the checkout's database, where `make ui` shows them. Runs of one
+    checkout take turns.
     """
     signal.signal(signal.SIGTERM, _leave)
     try:
         with contextlib.ExitStack() as stack:
+            stack.enter_context(_turn(root))
             address = os.environ.get("PREFECT_API_URL")
             if not address:
                 address = f"{stack.enter_context(prefect_server(root)).url}/api"
@@ -45,6 +49,20 @@ def run(root: Path, flow: Path, parameters: dict[str, Any]) -> int:
             return worker.wait()
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+@contextlib.contextmanager
+def _turn(root: Path) -> Iterator[None]:
+    """Wait until no other run works in this checkout; the system ends the turn of one that dies."""
+    path = root / ".modemap" / "run.lock"
+    path.parent.mkdir(exist_ok=True)
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("another run works in this checkout: waiting for its end", flush=True)  # noqa: T201  # for the terminal
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _leave(_number: int, _frame: FrameType | None) -> NoReturn:

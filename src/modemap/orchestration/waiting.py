@@ -97,8 +97,13 @@ def suspend(error: AwaitingApprovalError) -> NoReturn:
     raise Pause(state=answer.state) from error
 
 
-def go_on(flow: Callable[..., Any], parameters: dict[str, Any]) -> None:
+def go_on(flow: Callable[..., Any], parameters: dict[str, Any]) -> Any:
     """Call ``flow``, as the run that waits in this checkout for an approval if there is one.
+
+    Returns
+    -------
+    object
+        What the flow returned.
 
     Raises
     ------
@@ -108,9 +113,8 @@ def go_on(flow: Callable[..., Any], parameters: dict[str, Any]) -> None:
     found = _waiting_here(flow, parameters) if isinstance(flow, Flow) else None
     try:
         if found is None:
-            flow(**parameters)
-        else:
-            run_flow(flow, flow_run=found)  # type: ignore[arg-type]  # any flow's
+            return flow(**parameters)
+        return run_flow(flow, flow_run=found)  # type: ignore[arg-type]  # any flow's
     except Pause as signal:
         raise signal.__cause__ or signal from None
 

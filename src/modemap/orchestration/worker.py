@@ -8,9 +8,10 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from modemap.errors import ModemapError, ParamsError, StageError
+from modemap.lifecycle.looked import Looked
 from modemap.lifecycle.status import status
 from modemap.orchestration.ahead import import_ahead
 from modemap.orchestration.servers import wait_until_healthy
@@ -58,24 +59,60 @@ def run_flow(path: Path, parameters: dict[str, Any]) -> int:
         if not wait_until_healthy(health, seconds=0):
             import_ahead()
         if not wait_until_healthy(health):
-            raise StageError(
-                address,
-                "the Prefect server must answer",
-                found="no answer",
-                hint="start it, or unset PREFECT_API_URL so that a run starts its own",
-            )
-        from modemap.orchestration.waiting import go_on  # noqa: PLC0415  # the flow brought Prefect
-
-        go_on(flow, parameters)
+            raise _no_answer(StageError, address, "no answer")
+        answer = _call(flow, parameters, address)
+        if isinstance(answer, Looked):
+            print(answer.said)  # noqa: T201  # for the terminal
+            return answer.exit_code
         champion = status(Path.cwd())
         if champion is not None:
             print("\n".join(closing_lines(Path.cwd(), champion)))  # noqa: T201  # for the terminal
+    except _ServerGoneError as error:
+        _leave(error)
     except ModemapError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201  # the message for the person who ran it
-        return error.exit_code
+        return _told(error)
     finally:
         standby.dismiss()
     return 0
+
+
+class _ServerGoneError(StageError):
+    """The Prefect server went away in the middle of a flow."""
+
+
+def _call(flow: Callable[..., Any], parameters: dict[str, Any], address: str) -> Any:
+    """Return what the flow returned.
+
+    What its stages made and the registry took stays when the server goes away: the next run finds
+    it up to date.
+    """
+    from httpx import TransportError  # noqa: PLC0415  # the flow brought Prefect, which brought it
+
+    from modemap.orchestration.waiting import go_on  # noqa: PLC0415
+
+    try:
+        return go_on(flow, parameters)
+    except TransportError as error:
+        raise _no_answer(_ServerGoneError, address, error) from None
+
+
+def _no_answer(kind: type[StageError], address: str, found: object) -> StageError:
+    hint = "start it, or unset PREFECT_API_URL so that a run starts its own"
+    return kind(address, "the Prefect server must answer", found=found, hint=hint)
+
+
+def _told(error: ModemapError) -> int:
+    print(f"error: {error}", file=sys.stderr)  # noqa: T201  # the message for the person who ran it
+    return error.exit_code
+
+
+def _leave(error: ModemapError) -> NoReturn:
+    """End at once: Prefect would go on for minutes to tell a server that is gone."""
+    code = _told(error)
+    standby.dismiss()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":

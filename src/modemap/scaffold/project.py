@@ -1,6 +1,5 @@
 """Make a project of a table: look at it, decide, write the files, set up git and DVC."""
 
-import glob
 import math
 import os
 import re
@@ -14,10 +13,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from modemap.data.objects import is_stored
 from modemap.data.profile import Profile, profile
-from modemap.data.sources import source_pieces, source_root
-from modemap.data.tables import SUFFIXES
-from modemap.errors import DataError, ParamsError, StageError
+from modemap.data.queries import is_query
+from modemap.data.sources import is_watchable, source_of, source_pieces, source_root
+from modemap.errors import ParamsError, StageError
 from modemap.files import write_bytes
 from modemap.scaffold.bounds import rules
 from modemap.scaffold.decisions import Decisions, decide
@@ -33,11 +33,12 @@ SIDES = (4, 16)  # of the map, least and greatest
 COMPONENTS = 8
 TEST_SHARE = 0.15
 ROWS_TO_JUDGE_ON = (10, 100)  # test rows that the gate asks for, least and most
-SLACK = 0.25  # share of dead units beyond that of rows that are spread evenly
+SLACK = (
+    0.35  # share of dead units beyond that of rows that are spread evenly: some lie between clumps
+)
 MOST_DEAD = 0.9  # less than that of the smallest map with all rows on one unit
-KOLMOGOROV = 1.63  # times the root of the rows: what chance exceeds once in a hundred
+CHANCE = 0.001  # that rows drawn alike break the bound of calibration in any column
 ROWS_PER_NUMBER = 10  # training rows for each column of each component, at least
-KNOWN_FILES = tuple(f"*{suffix}" for suffix in SUFFIXES)
 AUTHOR = ("modemap", "modemap@localhost")
 
 
@@ -69,7 +70,7 @@ def plan_project(
     ParamsError
         If an argument names no column of it.
     """
-    source = _files_of(source)
+    source = source_of(source)
     found = profile(watch(source_pieces(source)))
     decisions = decide(source, found, key, time, label)
     facts = _facts(source, folder, found, decisions)
@@ -117,24 +118,10 @@ def make_project(made: Made, folder: Path, *, force: bool) -> Made:
     return Made(made.decisions, made.rows, made.files, notes)
 
 
-def _files_of(source: str) -> str:
-    """Return ``source``, of a folder the glob of the tables in it."""
-    folder = Path(source)
-    if not folder.is_dir():
-        if not glob.has_magic(source) and not folder.exists():
-            rule, hint = "must exist", "check the path"
-            raise DataError(source, rule, found="no such file", hint=hint)
-        return source
-    for pattern in KNOWN_FILES:
-        if any(folder.rglob(pattern)):
-            return f"{folder.as_posix()}/**/{pattern}"
-    hint = f"name a file, or a folder with some of {', '.join(KNOWN_FILES)}"
-    raise DataError(source, "must hold tables", found="no table in this folder", hint=hint)
-
-
 def _facts(source: str, folder: Path, found: Profile, decisions: Decisions) -> Facts:
-    seen = _seen_from(source, folder)
-    root = _seen_from(str(source_root(source)), folder)
+    is_here = not is_stored(source)
+    seen = _seen_from(source, folder) if is_here else source
+    root = _seen_from(str(source_root(source)), folder) if is_here else None
     project = _name(source_root(source))
     n_train = int(TRAIN_SHARE * found.rows)
     side = int(min(max(round((5 * n_train**0.5) ** 0.5), SIDES[0]), SIDES[1]))
@@ -150,10 +137,11 @@ def _facts(source: str, folder: Path, found: Profile, decisions: Decisions) -> F
         suite=f"expectations/{project}.yaml",
         side=side,
         n_components=min(max(components, 1), COMPONENTS),
-        **_bounds(int(TEST_SHARE * found.rows), side * side),
+        **_bounds(n_train, int(TEST_SHARE * found.rows), side * side, len(decisions.numbers)),
         version=version("modemap"),
         watched=root,
-        ignored=None if Path(root).is_absolute() else _ignoring(root),
+        unwatched=not is_watchable(source),
+        ignored=_ignoring(root) if root and _is_table_within(source, root) else None,
         rules=rules(found, decisions),
         rows=found.rows,
         described=[
@@ -162,11 +150,15 @@ def _facts(source: str, folder: Path, found: Profile, decisions: Decisions) -> F
     )
 
 
-def _bounds(n_test: int, n_units: int) -> dict[str, Any]:
-    """Return the gate's bounds that must be wider where few test rows judge."""
+def _bounds(n_train: int, n_test: int, n_units: int, n_columns: int) -> dict[str, Any]:
+    """Return the gate's bounds that must be wider where few test rows judge.
+
+    That of calibration is Kolmogorov's and Smirnov's for two samples, of each of the columns.
+    """
     few, many = ROWS_TO_JUDGE_ON
     dead = math.exp(-n_test / n_units) + SLACK
-    calibration = KOLMOGOROV / math.sqrt(max(n_test, 1))
+    rows = 1 / max(n_train, 1) + 1 / max(n_test, 1)
+    calibration = math.sqrt(math.log(2 * n_columns / CHANCE) / 2 * rows)
     return {
         "n_rows_min": min(max(n_test // 2, few), many),
         "dead_unit_share_max": round(min(max(dead, Facts.dead_unit_share_max), MOST_DEAD), 2),
@@ -179,6 +171,11 @@ def _seen_from(path: str, folder: Path) -> str:
     absolute = os.path.abspath(path)  # noqa: PTH100  # a glob is no file that could be resolved
     inside = Path(os.path.relpath(absolute, folder.absolute()))
     return absolute if inside.parts[0] == os.pardir else inside.as_posix()
+
+
+def _is_table_within(source: str, root: str) -> bool:
+    """Tell whether the project holds the table itself; a query is a file like others."""
+    return not is_query(source) and not Path(root).is_absolute()
 
 
 def _ignoring(path: str) -> str:

@@ -20,6 +20,7 @@ SHARED = (  # this repository's own files too
     ".github/workflows/retrain.yml",
     ".gitignore",
     "dvc.yaml",
+    "flows/monitor.py",
     "flows/retrain.py",
     "flows/score.py",
     "params.yaml",
@@ -49,6 +50,7 @@ class Facts:
     calibration_max: float = 0.1
     version: str | None = None  # of this package; None: the stages watch its sources instead
     watched: str | None = None  # the source, as a dep
+    unwatched: bool = False  # DVC cannot see the source change: ingest always runs
     ignored: str | None = None  # the source, where it lies within the project
     sources: Mapping[str, Sequence[str]] = field(default_factory=dict)  # stage -> files it runs
     rules: Sequence[tuple[str, Sequence[Mapping[str, Any]]]] = ()

@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from modemap.estimators.surprise import column_surprise
 from modemap.release import Scores
 from modemap.serving.served import Served
 
@@ -72,8 +71,8 @@ def explained(served: Served, X: FloatArray, scores: Scores) -> list[dict[str, A
     release = served.release
     rows = release.preparation.transform(release.preparation.fill(X))
     scales = np.log(release.preparation.scale_[release.preparation.measured_])
-    surprise = column_surprise(release.mixture, release.measured(rows)) + scales
-    squares = np.square(rows - release.som.codebook_[scores.units])
+    surprise = release.surprise(rows) + scales
+    squares = np.square(release.preparation.by_column(rows - release.som.codebook_[scores.units]))
     found = []
     for i, row in enumerate(by_row(written(served, scores, modes=True))):
         shares = {

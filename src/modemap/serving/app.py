@@ -2,8 +2,10 @@
 
 import asyncio
 import copy
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -15,6 +17,7 @@ from starlette.responses import HTMLResponse, Response
 
 from modemap.errors import ModemapError
 from modemap.params import ServeParams
+from modemap.release import Scores
 from modemap.serving import documents
 from modemap.serving.answers import answered_by, as_table, by_column, by_row, explained, written
 from modemap.serving.bodies import ARROW, JSON, arrow_bytes, read_json_body, read_rows
@@ -23,9 +26,12 @@ from modemap.serving.following import Follower
 from modemap.serving.limits import RETRY, Limits
 from modemap.serving.observed import Observed, Observer
 from modemap.serving.page import page
+from modemap.serving.prediction_log import REQUEST_ID, PredictionLog
 from modemap.serving.problems import Problem, answer
+from modemap.serving.rollouts import ROUTE_KEY, Rollouts
+from modemap.serving.rows import Rows
 from modemap.serving.scoring import Scorer
-from modemap.serving.served import Served
+from modemap.serving.served import Served, Serving
 
 __all__ = ["create_app"]
 
@@ -47,13 +53,20 @@ def create_app(follower: Follower, params: ServeParams, keys: Mapping[str, str])
     keys : mapping of str to str
         The sha256 of each API key, by name; without any, every caller is let in.
     """
-    observer, scorer = Observer(), Scorer()
+    observer = Observer()
+    rollouts = Rollouts(follower.root, params.rollout, observer.registry)
+    follower.seen = rollouts.seen
+    kept = PredictionLog(params.log, observer.registry) if params.log.folder else None
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         follower.start()
+        if kept is not None:
+            kept.start()
         yield
         await asyncio.to_thread(follower.stop)
+        if kept is not None:
+            await asyncio.to_thread(kept.stop)
 
     app = FastAPIOffline(
         title="modemap",
@@ -65,33 +78,86 @@ def create_app(follower: Follower, params: ServeParams, keys: Mapping[str, str])
         app.add_exception_handler(kind, answer)
     app.add_exception_handler(HTTPException, _told)
     app.add_exception_handler(RequestValidationError, _told_of_query)
-    _add_routes(app, _Service(follower, params, observer, scorer))
+    _add_routes(app, _Service(follower, params, observer, rollouts, kept))
     routes = frozenset(route.path for route in app.routes if hasattr(route, "path"))
     app.add_middleware(Limits, params=params, keys=keys)
     app.add_middleware(Observed, observer=observer, routes=routes)
     return app
 
 
+@dataclass(frozen=True)
+class _Scored:
+    """Rows of a request and what one release says of them."""
+
+    served: Served
+    rows: Rows
+    form: str
+    scores: Scores
+
+
 class _Service:
     """What the routes share."""
 
     def __init__(
-        self, follower: Follower, params: ServeParams, observer: Observer, scorer: Scorer
+        self,
+        follower: Follower,
+        params: ServeParams,
+        observer: Observer,
+        rollouts: Rollouts,
+        kept: PredictionLog | None,
     ) -> None:
-        self.follower, self.params, self.observer, self.scorer = follower, params, observer, scorer
+        self.follower, self.params, self.observer = follower, params, observer
+        self.rollouts, self.kept, self.scorer = rollouts, kept, Scorer()
 
-    def served(self) -> Served:
-        """Return the release that answers now."""
-        served = self.follower.served
-        if served is None:
+    def serving(self) -> Serving:
+        """Return all that is loaded now."""
+        serving = self.follower.serving
+        if serving is None:
             found = _said(self.follower.trouble) or "it is being loaded, or none is promoted"
             raise Problem(503, "a release must be loaded", RETRY, found=found, hint="see /readyz")
-        return served
+        return serving
 
-    async def rows(self, request: Request, served: Served) -> tuple[Any, str]:
+    def served(self) -> Served:
+        """Return the champion."""
+        return self.serving().champion
+
+    async def rows(self, request: Request, served: Served) -> tuple[Rows, str]:
         """Return the rows of a request and the form they came in."""
         kind = request.headers.get("content-type", "")
         return read_rows(await request.body(), kind, served.reader, self.params.max_rows)
+
+    async def score(self, request: Request) -> _Scored:
+        """Return what the champion, or the canary in its place, says of a request's rows.
+
+        They are counted, and kept if there is a log. What the canary cannot answer the champion
+        does.
+        """
+        serving, key = self.serving(), request.headers.get(ROUTE_KEY)
+        challenger = self.rollouts.challenger(serving, key)
+        scored, failure = None, None
+        if challenger is not None:
+            try:
+                scored = await self._scored(request, serving, challenger)
+            except Exception as error:  # whatever a challenger does, the service goes on
+                failure = error
+        if scored is None:
+            scored = await self._scored(request, serving, serving.champion)
+            if failure is not None:  # the champion could: the request was not to blame
+                self.rollouts.failed(failure)
+            self.rollouts.copy(serving, key, scored.rows.X, scored.scores)
+        self.observer.answered(scored.served, scored.scores)
+        if self.kept is not None:
+            name = request.headers.get(REQUEST_ID)
+            self.kept.put(scored.served, scored.rows, scored.scores, name)
+        return scored
+
+    async def _scored(self, request: Request, serving: Serving, served: Served) -> _Scored:
+        rows, form = await self.rows(request, served)
+        started = time.perf_counter()
+        scores = await self.scorer.score(served, rows.X)
+        seconds = time.perf_counter() - started
+        self.rollouts.answered(serving, served, scores, seconds)
+        return _Scored(served, rows, form, scores)
 
 
 def _add_routes(app: FastAPI, service: _Service) -> None:
@@ -109,11 +175,9 @@ def _add_models(app: FastAPI, service: _Service) -> None:
         modes: bool = Query(False, description="Also the mode of each value."),
     ) -> Response:
         """Unit, place on the map, segment, anomaly percentile and log-likelihood of each row."""
-        served = service.served()
-        X, form = await service.rows(request, served)
-        scores = await service.scorer.score(served, X)
-        service.observer.answered(served, scores)
-        columns = written(served, scores, modes)
+        scored = await service.score(request)
+        served, form = scored.served, scored.form
+        columns = written(served, scored.scores, modes)
         if form == "arrow":
             return Response(arrow_bytes(as_table(served, columns)), media_type=ARROW)
         answers = {form: by_row(columns) if form == "rows" else by_column(columns)}
@@ -123,7 +187,8 @@ def _add_models(app: FastAPI, service: _Service) -> None:
     async def explain(request: Request) -> Response:
         """Which columns make a row unusual, as shares that add up, and what is typical near it."""
         served = service.served()
-        X, _ = await service.rows(request, served)
+        rows, _ = await service.rows(request, served)
+        X = rows.X
         if len(X) > MAX_EXPLAINED:
             raise Problem(422, f"{MAX_EXPLAINED} rows are explained at once", found=len(X))
         scores = await service.scorer.score(served, X)
@@ -134,8 +199,8 @@ def _add_models(app: FastAPI, service: _Service) -> None:
     async def encode(request: Request) -> Response:
         """Each value within its mode, and the mode."""
         served = service.served()
-        X, _ = await service.rows(request, served)
-        columns = await asyncio.to_thread(encoded, served, X)
+        rows, _ = await service.rows(request, served)
+        columns = await asyncio.to_thread(encoded, served, rows.X)
         return _json({**answered_by(served), "columns": columns})
 
     @app.post("/v1/decode", tags=["rows"], openapi_extra=documents.encoding_in())
@@ -158,8 +223,13 @@ def _add_models(app: FastAPI, service: _Service) -> None:
 
     @app.get("/v1/models", tags=["models"])
     async def models() -> Response:
-        """The release that answers, and the columns of a row."""
-        return _json({"models": [_model(service.served())]})
+        """The releases that answer, and the columns of a row."""
+        serving = service.serving()
+        models = [_model(serving.champion, "champion")]
+        if serving.challenger is not None and serving.rollout is not None:
+            rollout = serving.rollout
+            models.append(_model(serving.challenger, rollout.kind) | {"share": rollout.share})
+        return _json({"models": models})
 
 
 def _add_operations(app: FastAPI, service: _Service) -> None:
@@ -202,18 +272,16 @@ def _add_hosting(app: FastAPI, service: _Service) -> None:
     @app.post("/invocations", tags=["hosting"], openapi_extra=documents.rows_in(documents.SCORES))
     async def invocations(request: Request) -> Response:
         """The scores of rows, as MLflow's and the platforms' clients ask for them."""
-        served = service.served()
-        X, _ = await service.rows(request, served)
-        scores = await service.scorer.score(served, X)
-        service.observer.answered(served, scores)
-        return _json({**answered_by(served), "predictions": by_row(written(served, scores))})
+        scored = await service.score(request)
+        columns = written(scored.served, scored.scores)
+        return _json({**answered_by(scored.served), "predictions": by_row(columns)})
 
 
-def _model(served: Served) -> dict[str, Any]:
+def _model(served: Served, role: str) -> dict[str, Any]:
     release = served.release
     return {
         **answered_by(served),
-        "role": "champion",
+        "role": role,
         "since": served.since,
         "columns": served.reader.columns,
         "units": len(release.som.codebook_),
@@ -227,8 +295,7 @@ def _sampled(served: Served, n: int, seed: int) -> dict[str, list[float]]:
     mixture = copy.copy(release.mixture)
     mixture.random_state = seed
     rows, _ = mixture.sample(n)
-    places = release.preparation.measured_
-    raw = rows * release.preparation.scale_[places] + release.preparation.center_[places]
+    raw = release.preparation.inverse_measured(rows)
     return dict(zip(release.measured_columns, raw.T.tolist(), strict=True))
 
 

@@ -4,18 +4,15 @@ import struct
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
-import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.csv
-from numpy.typing import NDArray
 
 from modemap.serving.problems import Problem
-from modemap.serving.rows import RowReader
+from modemap.serving.rows import RowReader, Rows
 
 __all__ = ["ARROW", "CSV", "JSON", "arrow_bytes", "read_json_body", "read_rows"]
 
-FloatArray = NDArray[np.float64]
 T = TypeVar("T")
 
 ARROW = "application/vnd.apache.arrow.stream"
@@ -24,8 +21,8 @@ JSON = "application/json"
 MESSAGE_KINDS = {1: "schema", 2: "dictionary", 3: "rows"}
 
 
-def read_rows(body: bytes, kind: str, reader: RowReader, max_rows: int) -> tuple[FloatArray, str]:
-    """Return the raw rows of a body, (n_rows, n_columns), and the form they came in.
+def read_rows(body: bytes, kind: str, reader: RowReader, max_rows: int) -> tuple[Rows, str]:
+    """Return the rows of a body and the form they came in.
 
     Parameters
     ----------
@@ -40,8 +37,7 @@ def read_rows(body: bytes, kind: str, reader: RowReader, max_rows: int) -> tuple
 
     Returns
     -------
-    X : ndarray of shape (n_rows, n_columns)
-        Raw rows.
+    rows : Rows
     form : {"rows", "columns", "arrow"}
         How they came, and the answer goes.
 

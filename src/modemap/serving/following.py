@@ -12,12 +12,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from modemap.errors import ModemapError, RegistryError
+from modemap.errors import ModemapError, RegistryError, ReleaseError
 from modemap.files import read_json, write_json
 from modemap.lifecycle.candidate import Promoted
-from modemap.lifecycle.history import History
+from modemap.lifecycle.history import Head, History, Rollout
 from modemap.params import load_params
-from modemap.serving.served import Served, load_served
+from modemap.serving.served import Served, Serving, load_served
 from modemap.tracking.registry import Registry
 from modemap.tracking.store import open_store, store_exists
 
@@ -25,13 +25,13 @@ __all__ = ["Follower", "champion_source", "directory_source"]
 
 log = logging.getLogger(__name__)
 
-Source = Callable[[Served | None], Served | None]
+Source = Callable[[Serving | None], Serving | None]
 KEPT = Path(".modemap", "serving")  # releases by digest, and the one that served last
 LAST = "last.json"
 
 
 class Follower:
-    """Keep ``served`` up to date by a thread of its own.
+    """Keep ``serving`` up to date by a thread of its own.
 
     Parameters
     ----------
@@ -39,14 +39,38 @@ class Follower:
         Given what is served now, returns what should be served, the same value if nothing changed.
     seconds : float
         Between two looks.
+    alarm : callable, optional
+        Told, in words, when the champion can no longer be followed.
+    root : Path or None, optional
+        The project whose history is followed, if one is.
+
+    Attributes
+    ----------
+    serving : Serving or None
+        The champion, and the challenger beside it.
+    seen : callable
+        Called after each look with what is served.
     """
 
-    def __init__(self, source: Source, seconds: float) -> None:
-        self.served: Served | None = None
+    def __init__(
+        self,
+        source: Source,
+        seconds: float,
+        alarm: Callable[[str], object] | None = None,
+        root: Path | None = None,
+    ) -> None:
+        self.serving: Serving | None = None
+        self.seen: Callable[[Serving], object] = lambda _: None
         self.trouble: ModemapError | None = None
-        self._source, self._seconds = source, seconds
+        self.root = root
+        self._source, self._seconds, self._alarm = source, seconds, alarm
         self._ending = threading.Event()
         self._thread = threading.Thread()
+
+    @property
+    def served(self) -> Served | None:
+        """The champion."""
+        return self.serving.champion if self.serving else None
 
     def start(self) -> None:
         """Begin to follow; the first release is loaded in the background."""
@@ -62,16 +86,22 @@ class Follower:
     def look(self) -> None:
         """Look once, and swap if there is another champion."""
         try:
-            found = self._source(self.served)
+            found = self._source(self.serving)
         except ModemapError as error:
             if str(error) != str(self.trouble):
                 log.warning("the champion cannot be followed: %s", error)
-            self.trouble = error
+            is_new, self.trouble = self.trouble is None, error
+            if is_new and self._alarm is not None:
+                self._alarm(f"the champion cannot be followed: {error.place}: {error.rule}")
             return
         self.trouble = None
-        if found is not None and found is not self.served:
-            log.info("serving version %s, digest %s", found.version, found.digest)
-            self.served = found
+        if found is None:
+            return
+        champion = found.champion
+        if champion is not self.served:
+            log.info("serving version %s, digest %s", champion.version, champion.digest)
+        self.serving = found
+        self.seen(found)
 
     def _follow(self) -> None:
         while True:
@@ -83,8 +113,8 @@ class Follower:
 def directory_source(directory: Path) -> Source:
     """Return a source of the one release in ``directory``."""
 
-    def look(served: Served | None) -> Served:
-        return served or load_served(directory, None)
+    def look(serving: Serving | None) -> Serving:
+        return serving or Serving(load_served(directory, None))
 
     return look
 
@@ -97,36 +127,60 @@ def champion_source(root: Path) -> Source:
     project = load_params(root / "params.yaml").project
     opened: list[History] = []  # folded once, then only newer entries are read
 
-    def look(served: Served | None) -> Served | None:
+    def look(serving: Serving | None) -> Serving | None:
         try:
             if not opened and store_exists(root):
                 opened.append(History(Registry(open_store(root, project))))
-            promoted = Promoted.of(opened[0].registry, opened[0].head()) if opened else None
-            return served if promoted is None else _load(root, promoted, served)
+            head = opened[0].head() if opened else Head()
+            promoted = Promoted.of(opened[0].registry, head) if opened else None
+            return serving if promoted is None else _load(root, promoted, head.rollout, serving)
         except RegistryError:
-            if served is None and (kept := _kept(root)):
+            if serving is None and (kept := _kept(root)):
                 log.warning("the registry does not answer: serving what served last")
-                return kept
+                return Serving(kept)
             raise
 
     return look
 
 
-def _load(root: Path, promoted: Promoted, served: Served | None) -> Served:
-    if served is not None and (served.version, served.digest) == (promoted.number, promoted.digest):
-        return served
-    folder = root / KEPT / promoted.digest
+def _load(
+    root: Path, promoted: Promoted, rollout: Rollout | None, serving: Serving | None
+) -> Serving:
+    champion = _fetched(root, promoted, serving)
+    challenger, failure = None, ""
+    if rollout is not None:
+        challenged = Promoted(promoted.registry, rollout.version, rollout.digest)
+        try:
+            challenger = _fetched(root, challenged, serving)
+        except ReleaseError as error:
+            failure = " ".join(f"it cannot be served: {error}".split())
+        except RegistryError as error:
+            log.warning("the challenger cannot be fetched: %s", error)
+    before = serving.before if serving else None
+    if serving is not None and serving.champion is not champion:
+        before = serving.champion
+    if serving is None or serving.champion is not champion:
+        last = {"digest": promoted.digest, "version": promoted.number}
+        write_json(root / KEPT / LAST, last)
+    known = {served.digest for served in (champion, challenger, before) if served is not None}
+    _forget_others(root, known)
+    return Serving(champion, challenger, rollout, failure, before)
+
+
+def _fetched(root: Path, release: Promoted, serving: Serving | None) -> Served:
+    """Return a release that is loaded already, or from where it is kept or registered."""
+    found = serving.loaded(release.number, release.digest) if serving else None
+    if found is not None:
+        return found
+    folder = root / KEPT / release.digest
     if not folder.is_dir():
         partial = folder.with_name(f"{folder.name}.{time.time_ns()}.part")
         partial.mkdir(parents=True)
         try:
-            promoted.release(partial).rename(folder)
+            release.release(partial).rename(folder)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
-    found = load_served(folder, promoted.number, promoted.digest)
-    write_json(root / KEPT / LAST, {"digest": promoted.digest, "version": promoted.number})
-    _forget_others(root, {promoted.digest, served.digest if served else promoted.digest})
-    return found
+    return load_served(folder, release.number, release.digest)
 
 
 def _kept(root: Path) -> Served | None:

@@ -63,7 +63,7 @@ class Observer:
 
     def answered(self, served: Served, scores: Scores) -> None:
         """Count scored rows."""
-        label = str(served.version)
+        label = served.label
         self._rows.labels(label).inc(len(scores.units))
         self._distance.labels(label).inc(float(np.sum(scores.distances)))
         self._unusual.labels(label).inc(int(np.sum(scores.anomaly_percentile > UNUSUAL)))
@@ -72,7 +72,7 @@ class Observer:
         """Return Prometheus' page."""
         self._release.clear()
         if served is not None:
-            self._release.labels(str(served.version), served.digest).set(1)
+            self._release.labels(served.label, served.digest).set(1)
         self._trouble.set(trouble)
         spent = time.process_time()
         self._cost.inc(spent - self._spent)

@@ -4,6 +4,7 @@ Columns are those that training took; other columns of a row are left alone.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import numpy as np
@@ -15,12 +16,28 @@ from modemap.errors import DataError
 from modemap.release import Release
 from modemap.serving.problems import Problem, of_error
 
-__all__ = ["RowReader"]
+__all__ = ["RowReader", "Rows"]
 
 FloatArray = NDArray[np.float64]
 
 ABSENT = object()
 N_NAMED = 10  # columns that a message lists
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a request.
+
+    Attributes
+    ----------
+    X : ndarray of shape (n_rows, n_columns)
+        As the release takes them.
+    others : pa.Table or None
+        As they came: the columns from which some of ``X`` were derived; None if there are none.
+    """
+
+    X: FloatArray
+    others: pa.Table | None = None
 
 
 class RowReader:
@@ -36,8 +53,8 @@ class RowReader:
         """Columns that a row must have."""
         return self._intake.columns
 
-    def from_records(self, records: object) -> FloatArray:
-        """Return the array, (n_rows, n_columns), of one JSON object for each row.
+    def from_records(self, records: object) -> Rows:
+        """Return the rows of one JSON object for each row.
 
         Raises
         ------
@@ -53,8 +70,8 @@ class RowReader:
             self._fill(X[i], record, i)
         return self._completed(X, {name: [r[name] for r in records] for name in self._others})
 
-    def from_columns(self, columns: object) -> FloatArray:
-        """Return the array of one JSON list for each column."""
+    def from_columns(self, columns: object) -> Rows:
+        """Return the rows of one JSON list for each column."""
         if not isinstance(columns, dict):
             _refuse("columns must be an object of lists", found=type(columns).__name__)
         self._check_present(columns)
@@ -67,13 +84,14 @@ class RowReader:
                 X[i, j] = _number(value, i, name)
         return self._completed(X, {name: columns[name] for name in self._others})
 
-    def from_table(self, table: pa.Table) -> FloatArray:
-        """Return the array of an Arrow table."""
+    def from_table(self, table: pa.Table) -> Rows:
+        """Return the rows of an Arrow table."""
         self._check_present(table.column_names)
         try:
-            return self._checked(self._intake.matrix(table))
+            X = self._checked(self._intake.matrix(table))
         except DataError as error:
             raise of_error(error) from None
+        return Rows(X, table.select(self._others) if self._others else None)
 
     def _fill(self, target: FloatArray, record: Mapping[str, Any], row: int) -> None:
         for j, name in enumerate(self.numbers):
@@ -93,10 +111,13 @@ class RowReader:
             hint = f"columns: {', '.join(self.columns)}"
             _refuse(rule, **place, column=absent[0], found=f"no {_some(absent)}", hint=hint)
 
-    def _completed(self, X: FloatArray, others: Mapping[str, list[Any]]) -> FloatArray:
+    def _completed(self, X: FloatArray, others: Mapping[str, list[Any]]) -> Rows:
+        if not others:
+            return Rows(self._checked(X))
         arrays = {name: _arrow(values, name, name in self.times) for name, values in others.items()}
+        table = pa.table(arrays)
         try:
-            return self._checked(self._intake.completed(X, pa.table(arrays)))
+            return Rows(self._checked(self._intake.completed(X, table)), table)
         except DataError as error:
             raise of_error(error) from None
 

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modemap.errors import ReleaseError
+from modemap.lifecycle.history import Rollout
 from modemap.release import Release, golden_mismatch, golden_rows, load_release, unit_positions
 from modemap.serving.rows import RowReader
 
-__all__ = ["Served", "load_served"]
+__all__ = ["Served", "Serving", "load_served"]
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,11 @@ class Served:
     version: int | None  # None: a directory that no registry knows
     example: dict[str, float]  # a row in the middle of what the release knows, by column
     since: float = field(default_factory=time.time)
+
+    @property
+    def label(self) -> str:
+        """The version as counters name it."""
+        return "unregistered" if self.version is None else str(self.version)
 
     @property
     def digest(self) -> str:
@@ -38,6 +44,24 @@ class Served:
     def positions(self) -> NDArray[np.float64]:
         """The place of each unit on the plane, (n_units, 2): row and column."""
         return unit_positions(self.release.som)
+
+
+@dataclass(frozen=True)
+class Serving:
+    """All that is loaded, as one value: a request keeps the one it began with."""
+
+    champion: Served
+    challenger: Served | None = None
+    rollout: Rollout | None = None
+    failure: str = ""  # why the challenger of the rollout cannot be loaded
+    before: Served | None = None  # the champion before, kept warm for a rollback
+
+    def loaded(self, version: int, digest: str) -> Served | None:
+        """Return a release that is here already."""
+        for served in (self.champion, self.challenger, self.before):
+            if served is not None and (served.version, served.digest) == (version, digest):
+                return served
+        return None
 
 
 def load_served(directory: Path, version: int | None, digest: str | None = None) -> Served:

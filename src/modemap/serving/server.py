@@ -3,11 +3,13 @@
 import logging
 import os
 import socket
+from functools import partial
 from pathlib import Path
 
 import uvicorn
 
 from modemap.errors import ParamsError
+from modemap.lifecycle.alert import alert
 from modemap.params import PARAMS_FILE, ServeParams, load_params
 from modemap.serving.app import create_app
 from modemap.serving.following import Follower, champion_source, directory_source
@@ -36,7 +38,9 @@ def run_service(root: Path, *, host: str, port: int, release: Path | None = None
     params = _params(root, release)
     source = directory_source(release) if release else champion_source(root)
     keys = read_keys(os.environ.get(KEYS_VARIABLE, ""))
-    app = create_app(Follower(source, params.follow_seconds), params, keys)
+    alarm = partial(alert, root, "following-failed")
+    follower = Follower(source, params.follow_seconds, alarm, None if release else root)
+    app = create_app(follower, params, keys)
     config = uvicorn.Config(
         app,
         log_config=None,

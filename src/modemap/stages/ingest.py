@@ -3,7 +3,9 @@
 from pathlib import Path
 
 from modemap.data.batches import write_batches
-from modemap.data.sources import source_tables
+from modemap.data.ingested import Ingested
+from modemap.data.kept import Kept
+from modemap.data.sources import source_pieces
 from modemap.data.watch import check_watched
 from modemap.files import write_json
 from modemap.params import IngestParams, Params
@@ -12,11 +14,20 @@ from modemap.stages.progress import track
 
 __all__ = ["ingest"]
 
+KEPT = Path(".modemap/kept/ingest")
 
-def ingest(raw: Path, report: Path, params: IngestParams) -> dict[str, object]:
-    """Write the batches of ``params.source`` to ``raw`` and their numbers to ``report``."""
-    tables = track(source_tables(params.source, params.months), "reading the source")
-    manifest = write_batches(raw, tables, params.exclude)
+
+def ingest(
+    raw: Path, report: Path, params: IngestParams, kept: Kept | None = None
+) -> dict[str, object]:
+    """Write the batches of ``params.source`` to ``raw`` and their numbers to ``report``.
+
+    Files whose batches stand in ``raw`` already, by what is found in ``kept``, are not read again.
+    """
+    exclude, rows = params.exclude, params.partition_rows
+    known = None if kept is None else Ingested(raw, kept, exclude, rows)
+    pieces = track(source_pieces(params.source, params.months, known), "reading the source")
+    manifest = write_batches(raw, pieces, exclude, rows, known)
     numbers: dict[str, object] = {
         "rows": manifest.rows,
         "batches": len(manifest.batches),
@@ -28,7 +39,8 @@ def ingest(raw: Path, report: Path, params: IngestParams) -> dict[str, object]:
 
 def _stage(params: Params) -> dict[str, object]:
     check_watched(params.ingest.source, Path("dvc.yaml"))
-    return ingest(raw=Path("data/raw"), report=Path("reports/ingest.json"), params=params.ingest)
+    with Kept(KEPT).pruned() as kept:
+        return ingest(Path("data/raw"), Path("reports/ingest.json"), params.ingest, kept)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ def check_inputs(stage: str, root: Path) -> None:
         for maker, locked in read_lock(root)["stages"].items()
         for output in locked.get("outs", [])
     }
-    for dep in YAML(typ="safe").load(root / "dvc.yaml")["stages"][stage]["deps"]:
+    for dep in YAML(typ="safe").load(root / "dvc.yaml")["stages"][stage].get("deps", ()):
         if dep not in made:
             continue
         maker, output = made[dep]

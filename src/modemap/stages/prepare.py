@@ -1,34 +1,53 @@
 """Split the rows, decide what becomes of missing values, learn the scale from training rows."""
 
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-from numpy.typing import NDArray
-
-from modemap.data.batches import write_parquet
+from modemap.data.batches import Batch, batch_file, read_manifest
 from modemap.data.derived import derived_names
-from modemap.data.selection import SelectedRows, select_rows
+from modemap.data.kept import Kept, keeping
+from modemap.data.matrix import prepared_batches
+from modemap.data.memory import Memory, memory_of
+from modemap.data.prepared import (
+    PREPARATION,
+    PreparedBefore,
+    fill_file,
+    part_table,
+    prepared_name,
+    writing_splits,
+)
+from modemap.data.selection import Selection
 from modemap.data.split import SHARES, SPLITS, assign_splits
+from modemap.data.summary import Summary
 from modemap.errors import DataError, ParamsError
 from modemap.estimators.preparation import Preparation
 from modemap.files import staged_directory, write_json
-from modemap.params import PrepareParams
+from modemap.params import Params, PrepareParams
 from modemap.stages.entry import run_stage
+from modemap.stages.progress import track
 
 __all__ = ["prepare"]
 
+KEPT = Path(".modemap/kept/prepare")
 MIN_TRAINING_ROWS = 10
 
 
-def prepare(raw: Path, prepared: Path, report: Path, params: PrepareParams) -> dict[str, object]:
+def prepare(
+    raw: Path,
+    prepared: Path,
+    report: Path,
+    params: PrepareParams,
+    *,
+    kept: Kept | None = None,
+    memory: Memory | None = None,
+) -> dict[str, object]:
     """Write the three parts of the rows in ``raw`` and the fitted preparation to ``prepared``.
 
-    A part holds the key columns as they came, then the model columns in their own units, without
-    missing values, then the label. Nothing is learned from validation and test rows, nor from
-    labels.
+    Each part is a folder with a file for each batch. It holds the key columns as they came, then
+    the model columns in their own units, without missing values, then the label. Nothing is learned
+    from validation and test rows, nor from labels. One piece of a batch is in memory at a time, and
+    batches whose files stand in ``prepared`` already, by what is found in ``kept``, are not read.
 
     Raises
     ------
@@ -38,70 +57,102 @@ def prepare(raw: Path, prepared: Path, report: Path, params: PrepareParams) -> d
         If a column is both key and model column.
     """
     _check_names(params)
-    rows = select_rows(
-        raw,
-        params.key,
-        params.columns,
-        categories=params.categories,
-        times=params.times,
-        label=params.label,
-    )
-    sides = assign_splits(rows.hashes, params.validation_share, params.test_share)
-    preparation = _preparation(params)
-    kept = preparation.kept(rows.X)
-    n_rows = {name: int(np.sum(kept & (sides == i))) for i, name in enumerate(SPLITS)}
-    _check_rows(raw, n_rows)
-    preparation.fit(rows.X[kept & (sides == SPLITS.index("train"))])
-    with staged_directory(prepared) as staged:
-        for i, name in enumerate(SPLITS):
-            part = _part(rows, kept & (sides == i), preparation)
-            write_parquet(staged / f"{name}.parquet", part)
-        preparation.save(staged / "preparation.npz")
-        write_json(staged / SHARES, _shares(rows, sides == SPLITS.index("train"), params.columns))
-    write_json(report, {"rows": n_rows, **_losses(rows.X, kept, params.columns)})
-    return {**n_rows, "dropped": int(np.sum(~kept))}
+    with keeping(kept) as store, staged_directory(prepared) as staged:
+        settings = params.model_dump(mode="json", exclude={"decorrelate"})  # rows are as they are
+        before = PreparedBefore(prepared, store, settings)
+        preparation, total = _write(_Splitting(raw, params, memory or memory_of()), staged, before)
+        if params.decorrelate != "none":
+            train = prepared_batches(staged, "train", preparation.columns)
+            preparation.fit_directions(train.batches())
+        preparation.save(staged / PREPARATION)
+        write_json(staged / SHARES, total.shares(list(params.columns)))
+    n_rows = dict(zip(SPLITS, total.rows.tolist(), strict=True))
+    write_json(report, {"rows": n_rows, **_losses(total, params)})
+    return {**n_rows, "dropped": total.dropped}
 
 
-def _preparation(params: PrepareParams) -> Preparation:
-    derived = derived_names(params.categories, params.times)
-    policies = {**params.columns, **dict.fromkeys(derived, "error")}
-    return Preparation(list(policies), policies, derived or None)
+def _write(
+    splitting: "_Splitting", staged: Path, before: PreparedBefore
+) -> tuple[Preparation, Summary]:
+    """Write the files of all batches; return what was learned of them."""
+    preparation = splitting.preparation
+    batches = read_manifest(splitting.raw).batches
+    missing: list[tuple[str, Batch, bool]] = []  # batches that have values to fill
+    for number, batch in enumerate(track(batches, "preparing batches", len(batches))):
+        name, has_missing = prepared_name(number, batch), before.has_missing(batch)
+        is_new = has_missing is None
+        if not is_new:  # what is known of it holds for its bytes alone
+            batch_file(splitting.raw, batch, before.seen.sha256)
+        if has_missing is False:
+            is_new = not before.bring(batch, None, staged, name)
+        if is_new:
+            summary = splitting.write(batch, staged, name)
+            before.keep_summary(batch, summary)
+            has_missing = bool(summary.filled.any())
+        if has_missing:
+            missing.append((name, batch, is_new))
+        elif is_new:
+            before.keep_files(batch, None, staged, name)
+    total = before.total(batches) or splitting.summary(batches)
+    _check_values(splitting.raw, total, splitting.params)
+    _check_rows(splitting.raw, total)
+    preparation.fit_sketches(total.sketches)
+    fill = preparation.fill_.tolist()
+    for name, batch, is_new in missing:
+        if not is_new and before.bring(batch, fill, staged, name):
+            continue
+        if not is_new:
+            splitting.write(batch, staged, name)
+        for split in SPLITS:
+            fill_file(staged / split / name, dict(zip(preparation.columns, fill, strict=True)))
+        before.keep_files(batch, fill, staged, name)
+    return preparation, total
 
 
-def _part(rows: SelectedRows, mask: NDArray[np.bool_], preparation: Preparation) -> pa.Table:
-    X = preparation.fill(rows.X[mask])
-    keys = rows.keys.filter(pa.array(mask)) if rows.keys.num_columns else rows.keys
-    columns = {name: keys[name] for name in keys.column_names}
-    columns.update(zip(preparation.columns, np.ascontiguousarray(X.T), strict=True))
-    for name in rows.labels.column_names:
-        columns[name] = rows.labels[name].filter(pa.array(mask))
-    return pa.table(columns)
+class _Splitting:
+    """How the rows of any batch are told apart."""
+
+    def __init__(self, raw: Path, params: PrepareParams, memory: Memory) -> None:
+        self.raw, self.params = raw, params
+        self._selection = Selection(
+            params.key, params.columns, params.categories, params.times, params.label, memory
+        )
+        derived = self._selection.derived
+        policies = {**params.columns, **dict.fromkeys(derived, "error")}
+        self.preparation = Preparation(
+            list(policies), policies, derived or None, params.decorrelate
+        )
+
+    def summary(self, batches: Sequence[Batch]) -> Summary:
+        """Return what there is to learn of ``batches``, where nothing kept is to be trusted."""
+        total = Summary.empty(len(self.preparation.columns))
+        with tempfile.TemporaryDirectory(prefix="modemap-prepare-") as folder:
+            for batch in batches:
+                total = total.merge(self.write(batch, Path(folder), batch.file_name))
+        return total
+
+    def write(self, batch: Batch, folder: Path, name: str) -> Summary:
+        """Write the rows of ``batch`` to each split's file ``name``; what is missing is NaN."""
+        columns, params = self.preparation.columns, self.params
+        summary = Summary.empty(len(columns))
+        with writing_splits(folder, name) as append:
+            for rows in self._selection.rows(self.raw, batch):
+                sides = assign_splits(rows.hashes, params.validation_share, params.test_share)
+                kept = self.preparation.kept(rows.X)
+                summary = summary.add(rows.X, kept, sides, rows.levels)
+                table = part_table(rows, columns)
+                for i, split in enumerate(SPLITS):
+                    append(split, table.filter(kept & (sides == i)))
+        return summary
 
 
-def _shares(
-    rows: SelectedRows, mask: NDArray[np.bool_], columns: Mapping[str, str]
-) -> dict[str, object]:
-    """Count rows, missing values and levels among all rows of ``mask``."""
-    absent = np.isnan(rows.X[mask][:, : len(columns)]).sum(axis=0)
-    missing = dict(zip(columns, absent.tolist(), strict=True))
-    levels = {}
-    for name in rows.levels.column_names:
-        texts = rows.levels[name].filter(pa.array(mask))
-        missing[name] = texts.null_count
-        found = pc.value_counts(texts.drop_null())
-        levels[name] = {pair["values"].as_py(): pair["counts"].as_py() for pair in found}
-    return {"rows": int(mask.sum()), "missing": missing, "levels": levels}
-
-
-def _losses(
-    X: NDArray[np.float64], kept: NDArray[np.bool_], columns: Mapping[str, str]
-) -> dict[str, object]:
+def _losses(total: Summary, params: PrepareParams) -> dict[str, object]:
     """Count the rows that were dropped, for each column that drops, and the values filled."""
-    missing = dict(zip(columns, np.isnan(X[:, : len(columns)]).T, strict=True))
+    named = list(zip(params.columns.items(), total.missing, total.filled, strict=False))
     return {
-        "dropped_rows": int(np.sum(~kept)),
-        "dropped": {n: int(missing[n].sum()) for n in columns if columns[n] == "drop"},
-        "filled": {n: int(missing[n][kept].sum()) for n in columns if columns[n] == "median"},
+        "dropped_rows": total.dropped,
+        "dropped": {name: int(n) for (name, policy), n, _ in named if policy == "drop"},
+        "filled": {name: int(n) for (name, policy), _, n in named if policy == "median"},
     }
 
 
@@ -129,7 +180,19 @@ def _labels(params: PrepareParams) -> list[str]:
     return [] if params.label is None else [params.label]
 
 
-def _check_rows(raw: Path, n_rows: Mapping[str, int]) -> None:
+def _check_values(raw: Path, total: Summary, params: PrepareParams) -> None:
+    for name, missing in zip(params.columns, total.missing, strict=False):
+        if missing == total.n_rows:
+            raise DataError(
+                f"{raw}: column `{name}`",
+                "must hold at least one value",
+                found=f"missing in all of {total.n_rows} rows",
+                hint="take it out of prepare.columns, or mend the source",
+            )
+
+
+def _check_rows(raw: Path, total: Summary) -> None:
+    n_rows = dict(zip(SPLITS, total.rows.tolist(), strict=True))
     if min(n_rows.values()) == 0 or n_rows["train"] < MIN_TRAINING_ROWS:
         raise DataError(
             raw,
@@ -139,13 +202,17 @@ def _check_rows(raw: Path, n_rows: Mapping[str, int]) -> None:
         )
 
 
-if __name__ == "__main__":
-    run_stage(
-        "prepare",
-        lambda params: prepare(
+def _stage(params: Params) -> dict[str, object]:
+    with Kept(KEPT).pruned() as kept:
+        return prepare(
             raw=Path("data/raw"),
             prepared=Path("data/prepared"),
             report=Path("reports/prepare.json"),
             params=params.prepare,
-        ),
-    )
+            kept=kept,
+            memory=memory_of(params.memory_limit),
+        )
+
+
+if __name__ == "__main__":
+    run_stage("prepare", _stage)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -30,8 +30,12 @@ class Mean:
 
     def add(self, values: NDArray[Any]) -> None:
         """Take in a block, (n,)."""
-        self._total += float(np.sum(values))
-        self._n += len(values)
+        self.add_sum(float(np.sum(values)), len(values))
+
+    def add_sum(self, total: float, n: int) -> None:
+        """Take in a block of ``n`` values whose sum is known."""
+        self._total += total
+        self._n += n
 
     @property
     def value(self) -> float:
@@ -55,6 +59,14 @@ class Distribution:
             self._values.append(values)
             if self._n > N_EXACT:
                 self._values = None
+
+    def merge(self, other: "Distribution") -> Self:
+        """Take in all that ``other`` has; return the distribution."""
+        self._n += other._n
+        self._sketch.merge(other._sketch)
+        are_few = self._n <= N_EXACT and self._values is not None and other._values is not None
+        self._values = [*self._values, *other._values] if are_few else None  # type: ignore[misc]
+        return self
 
     def quantiles(self, shares: FloatArray) -> FloatArray:
         """Return quantiles, exact of at most 1,048,576 values, else to the width of a bin."""

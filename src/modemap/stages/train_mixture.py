@@ -1,13 +1,17 @@
 """Stage `train_mixture`: fit the joint density of the rows and the modes of each column."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial, reduce
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from modemap.data.matrix import prepared_batches
-from modemap.estimators.blocks import Blocks
+from modemap.engine import LOCAL, Engine
+from modemap.estimators.batches import Spread
+from modemap.estimators.blocks import Blocks, Numbered, block_rows, cuts_of
 from modemap.estimators.mixture import BayesianGaussianMixture
 from modemap.estimators.normalizer import ModeNormalizer
 from modemap.estimators.preparation import Preparation
@@ -15,7 +19,8 @@ from modemap.estimators.state import save_state
 from modemap.files import staged_directory, write_json
 from modemap.params import Params, TrainMixtureParams
 from modemap.reporting.pictures import draw_curves, draw_modes
-from modemap.sketch import ColumnSketch, sketches_of
+from modemap.sketch import ColumnSketch, merged_sketches, sketches_of
+from modemap.stages.engines import opened_engine
 from modemap.stages.entry import run_stage
 from modemap.stages.measure import N_ROWS, measured
 from modemap.stages.record import Trained, record_run
@@ -26,9 +31,17 @@ __all__ = ["train_mixture"]
 N_QUANTILES = 1001  # of the training rows' log-likelihood: percentiles to a tenth
 N_EXAMPLES = 5  # rows that a person can try the logged model on
 
+Tally = TypeVar("Tally")
+
 
 def train_mixture(
-    prepared: Path, model: Path, metrics: Path, plots: Path, params: TrainMixtureParams
+    prepared: Path,
+    model: Path,
+    metrics: Path,
+    plots: Path,
+    params: TrainMixtureParams,
+    *,
+    engine: Engine = LOCAL,
 ) -> Trained:
     """Fit the mixtures on the training rows of ``prepared``; write what the other paths name.
 
@@ -37,8 +50,10 @@ def train_mixture(
     started = time.time()
     preparation = Preparation.load(prepared / "preparation.npz")
     columns = preparation.measured_columns
-    rows, held_out = (_scaled(prepared, split, preparation) for split in ("train", "validation"))
-    few = held_out.first(N_ROWS)
+    validation = _scaled(prepared, "validation", preparation)
+    few, held_out = validation.first(N_ROWS), engine.spread(validation)
+    rows = engine.spread(_scaled(prepared, "train", preparation))
+    raw = engine.spread(prepared_batches(prepared, "train", columns))
     with measured(few) as cost:
         mixture = BayesianGaussianMixture(
             n_components=params.n_components,
@@ -50,12 +65,15 @@ def train_mixture(
             params.n_modes,
             weight_threshold=params.weight_threshold,
             random_state=params.random_state,
-        ).fit(prepared_batches(prepared, "train", columns))
+        ).fit(raw)
     cost.time_call(mixture.score_samples)
-    reference, log_likelihood = Distribution(), Mean()
-    for part, tally in ((rows, reference), (held_out, log_likelihood)):
-        for X in part.batches():
-            tally.add(mixture.score_samples(X) - preparation.log_jacobian_)
+    reference = reduce(
+        Distribution.merge, _scored(_distribution, rows, mixture, preparation.log_jacobian_)
+    )
+    log_likelihood = Mean()
+    for sums in _scored(_sums, held_out, mixture, preparation.log_jacobian_):
+        for total, n in sums:
+            log_likelihood.add_sum(total, n)
     numbers = {
         "n_rows": rows.n_rows,
         "n_components_used": int(np.sum(mixture.weights_ > params.weight_threshold)),
@@ -70,10 +88,8 @@ def train_mixture(
         quantiles = reference.quantiles(np.linspace(0, 1, N_QUANTILES))
         save_state(folder / "anomaly.npz", "anomaly", {}, {"log_likelihood": quantiles})
     with staged_directory(plots) as folder:
-        raw = prepared_batches(prepared, "train", columns)
-        _draw(
-            folder, mixture, normalizer, dict(zip(columns, sketches_of(raw.batches()), strict=True))
-        )
+        sketches = reduce(merged_sketches, raw.runs(_sketches, _cuts(raw, len(columns))))
+        _draw(folder, mixture, normalizer, dict(zip(columns, sketches, strict=True)))
     write_json(metrics, numbers)
     history = {"lower_bound": list(map(float, mixture.lower_bounds_))}
     outputs, example = {"log_likelihood": "double"}, few[:N_EXAMPLES]
@@ -87,6 +103,39 @@ def _scaled(prepared: Path, split: str, preparation: Preparation) -> Blocks:
     if len(places) == len(preparation.columns):
         return rows
     return rows.mapped(lambda X: np.ascontiguousarray(X[:, places]))
+
+
+def _scored(
+    tally: Callable[[BayesianGaussianMixture, float, Iterator[Numbered]], Tally],
+    rows: Spread,
+    mixture: BayesianGaussianMixture,
+    log_jacobian: float,
+) -> Iterable[Tally]:
+    """Return tallies of the log-likelihoods of ``rows``, as densities of raw units."""
+    return rows.runs(partial(tally, mixture, log_jacobian), _cuts(rows, mixture.n_features_in_))
+
+
+def _distribution(
+    mixture: BayesianGaussianMixture, log_jacobian: float, blocks: Iterator[Numbered]
+) -> Distribution:
+    found = Distribution()
+    for _, X, _ in blocks:
+        found.add(mixture.score_samples(X) - log_jacobian)
+    return found
+
+
+def _sums(
+    mixture: BayesianGaussianMixture, log_jacobian: float, blocks: Iterator[Numbered]
+) -> list[tuple[float, int]]:
+    return [(float(np.sum(mixture.score_samples(X) - log_jacobian)), len(X)) for _, X, _ in blocks]
+
+
+def _sketches(blocks: Iterator[Numbered]) -> list[ColumnSketch]:
+    return sketches_of(X for _, X, _ in blocks)
+
+
+def _cuts(rows: Spread, n_columns: int) -> list[int]:
+    return cuts_of(rows.n_rows, block_rows(n_columns))
 
 
 def _draw(
@@ -108,13 +157,15 @@ def _draw(
 
 def _stage(params: Params) -> Mapping[str, object]:
     model, plots = Path("models/mixture"), Path("reports/train_mixture")
-    trained = train_mixture(
-        prepared=Path("data/prepared"),
-        model=model,
-        metrics=Path("reports/train_mixture.json"),
-        plots=plots,
-        params=params.train_mixture,
-    )
+    with opened_engine(params, "train_mixture") as engine:
+        trained = train_mixture(
+            prepared=Path("data/prepared"),
+            model=model,
+            metrics=Path("reports/train_mixture.json"),
+            plots=plots,
+            params=params.train_mixture,
+            engine=engine,
+        )
     record_run("train_mixture", trained, params, model, plots)
     return trained.metrics
 

@@ -1,14 +1,17 @@
 """Stage `train_som`: fit the map on the training rows and cut it into segments."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from modemap.data.matrix import prepared_batches
-from modemap.estimators.blocks import Blocks
+from modemap.engine import LOCAL, Engine
+from modemap.estimators.batches import Spread
+from modemap.estimators.blocks import Numbered, block_rows, cuts_of
 from modemap.estimators.preparation import Preparation
 from modemap.estimators.segments import segment_units
 from modemap.estimators.som import SelfOrganizingMap
@@ -18,6 +21,7 @@ from modemap.kernels import nearest_units
 from modemap.metrics import dead_unit_share, torn_samples
 from modemap.params import Params, TrainSomParams
 from modemap.reporting.pictures import draw_component_planes, draw_curves
+from modemap.stages.engines import opened_engine
 from modemap.stages.entry import run_stage
 from modemap.stages.measure import N_ROWS, measured
 from modemap.stages.record import Trained, record_run
@@ -47,7 +51,13 @@ def grid_of(som: SelfOrganizingMap) -> dict[str, Any]:
 
 
 def train_som(
-    prepared: Path, model: Path, metrics: Path, plots: Path, params: TrainSomParams
+    prepared: Path,
+    model: Path,
+    metrics: Path,
+    plots: Path,
+    params: TrainSomParams,
+    *,
+    engine: Engine = LOCAL,
 ) -> Trained:
     """Fit a map on the training rows of ``prepared``; write ``model``, ``metrics`` and ``plots``.
 
@@ -56,11 +66,12 @@ def train_som(
     """
     started = time.time()
     preparation = Preparation.load(prepared / "preparation.npz")
-    rows, held_out = (
+    training, validation = (
         prepared_batches(prepared, split, preparation.columns).mapped(preparation.transform)
         for split in ("train", "validation")
     )
-    few = held_out.first(N_ROWS)
+    few = validation.first(N_ROWS)
+    rows, held_out = engine.spread(training), engine.spread(validation)
     with measured(few) as cost:
         som = new_map(params).fit(rows)
     cost.time_call(som.predict)
@@ -83,18 +94,41 @@ def train_som(
     )
 
 
-def _errors(som: SelfOrganizingMap, rows: Blocks) -> dict[str, float]:
+def _errors(som: SelfOrganizingMap, rows: Spread) -> dict[str, float]:
     quantization, topographic = Mean(), Mean()
-    for X in rows.batches():
-        quantization.add(nearest_units(X, som.codebook_)[1])
-        topographic.add(torn_samples(X, som.codebook_, **grid_of(som), metric=som.metric))
+    for sums in rows.runs(partial(_sums_of_errors, som), _cuts(som, rows)):
+        for distance, n_torn, n in sums:
+            quantization.add_sum(distance, n)
+            topographic.add_sum(n_torn, n)
     return {"quantization_error": quantization.value, "topographic_error": topographic.value}
 
 
-def _dead_unit_share(som: SelfOrganizingMap, rows: Blocks) -> float:
-    n_units = len(som.codebook_)
-    hits = sum(np.bincount(som.predict(X), minlength=n_units) for X in rows.batches())
-    return dead_unit_share(np.flatnonzero(hits), n_units)
+def _sums_of_errors(
+    som: SelfOrganizingMap, blocks: Iterator[Numbered]
+) -> list[tuple[float, float, int]]:
+    """Return for each block the sum of distances, how many samples are torn, and of how many."""
+    found = []
+    for _, X, _ in blocks:
+        torn = torn_samples(X, som.codebook_, **grid_of(som), metric=som.metric)
+        distances = nearest_units(X, som.codebook_)[1]
+        found.append((float(np.sum(distances)), float(np.sum(torn)), len(X)))
+    return found
+
+
+def _dead_unit_share(som: SelfOrganizingMap, rows: Spread) -> float:
+    hits = sum(rows.runs(partial(_hits, som), _cuts(som, rows)))
+    return dead_unit_share(np.flatnonzero(hits), len(som.codebook_))
+
+
+def _hits(som: SelfOrganizingMap, blocks: Iterator[Numbered]) -> np.ndarray:
+    hits = np.zeros(len(som.codebook_), np.int64)
+    for _, X, _ in blocks:
+        hits += np.bincount(som.predict(X), minlength=len(hits))
+    return hits
+
+
+def _cuts(som: SelfOrganizingMap, rows: Spread) -> list[int]:
+    return cuts_of(rows.n_rows, block_rows(som.n_features_in_))
 
 
 def _draw(
@@ -122,13 +156,15 @@ def _draw(
 
 def _stage(params: Params) -> Mapping[str, object]:
     model, plots = Path("models/som"), Path("reports/train_som")
-    trained = train_som(
-        prepared=Path("data/prepared"),
-        model=model,
-        metrics=Path("reports/train_som.json"),
-        plots=plots,
-        params=params.train_som,
-    )
+    with opened_engine(params, "train_som") as engine:
+        trained = train_som(
+            prepared=Path("data/prepared"),
+            model=model,
+            metrics=Path("reports/train_som.json"),
+            plots=plots,
+            params=params.train_som,
+            engine=engine,
+        )
     record_run("train_som", trained, params, model, plots)
     return trained.metrics
 

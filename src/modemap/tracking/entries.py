@@ -4,7 +4,9 @@ The store hands out the numbers: contiguous, each once, also among many writers.
 with all its tags or not at all.
 """
 
+import gc
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from modemap.tracking._client import error_code
 from modemap.tracking.store import Store
@@ -43,7 +45,8 @@ class Entries:
     def append(self, tags: Mapping[str, str]) -> None:
         """Add an entry; an error leaves open whether it was stored."""
         with self.store.asked() as client:
-            client.create_model_version(self.name, f"history:/{self.name}", tags=dict(tags))
+            source = f"history:/{self.name}"
+            client.create_model_version(self.name, source, tags=dict(tags), await_creation_for=0)
 
     def after(self, number: int = 0) -> Iterator[tuple[int, Mapping[str, str]]]:
         """Yield number and tags of the entries after ``number``, in ascending order.
@@ -52,10 +55,22 @@ class Entries:
         """
         while True:
             where = f"name = '{self.name}' and version_number > {number}"
-            with self.store.asked() as client:
+            with self.store.asked() as client, _uncollected():
                 page = client.search_model_versions(where, PAGE, ["version_number ASC"])
             for entry in page:
                 number = int(entry.version)
                 yield number, dict(entry.tags)
             if not page.token:
                 return
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Leave garbage alone in the block: it would be looked for among all rows again and again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

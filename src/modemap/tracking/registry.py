@@ -124,7 +124,9 @@ class Registry:
                 self.log_metrics(run_id, metrics)
             self._create_model()
             source = f"{client.get_run(run_id).info.artifact_uri}/{RELEASE}"
-            client.create_model_version(self.model, source, run_id, tags, description=note)
+            client.create_model_version(
+                self.model, source, run_id, tags, description=note, await_creation_for=0
+            )
         # Of two processes that registered one digest at once, both name the first one's version.
         return self._found(digest)
 

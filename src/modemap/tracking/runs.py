@@ -158,11 +158,16 @@ def metric_name(name: str) -> str:
 
 def _log_data(client: "MlflowClient", run_id: str, md5: str) -> None:
     from mlflow.entities import Dataset, DatasetInput, InputTag
+    from mlflow.exceptions import MlflowException
 
     source = json.dumps({"path": PREPARED, "md5": md5})
     data = Dataset(name=PREPARED, digest=md5[:36], source_type="dvc", source=source)
     context = [InputTag("mlflow.data.context", "training")]
-    client.log_inputs(run_id, [DatasetInput(data, context)])
+    inputs = [DatasetInput(data, context)]
+    try:
+        client.log_inputs(run_id, inputs)
+    except MlflowException:  # two that are the first to name the same data collide: one is told so
+        client.log_inputs(run_id, inputs)
 
 
 def _log_numbers(client: "MlflowClient", run_id: str, model_id: str, run: TrainingRun) -> None:

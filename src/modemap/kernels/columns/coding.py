@@ -42,34 +42,34 @@ def _each(builder: Any, count: Any, width: int) -> Iterator[Any]:
 
 
 def _each_by_mode(
-    context: Any,
-    builder: Any,
-    count: Any,
-    kind: Any,
-    array: Any,
-    work: Callable[[Any, LookUp], None],
+    builder: Any, count: Any, modes: Any, tables: Any, work: Callable[[Any, LookUp], None]
 ) -> None:
-    """Let ``work`` take LANES rows at a time, and what looks up modes in so many of the tables.
+    """Let ``work`` take LANES rows at a time, and what looks up columns of the tables at a row.
 
-    Tables of few modes, whose last element of r.HELD is that of a missing value, stay in registers.
+    Where the processor can pick, tables of few modes, whose last of r.HELD elements is that of a
+    missing value, stay in registers.
     """
-    tables = context.make_array(kind)(context, builder, array)
-    _, length = cgutils.unpack_tuple(builder, tables.shape, 2)
-    rows = [r.address(builder, tables.data, builder.mul(length, r.index(t))) for t in range(3)]
-    is_few = builder.fcmp_unordered(
-        "uno", *[builder.load(r.address(builder, rows[0], r.HELD - 1))] * 2
-    )
 
-    def wide(modes: Any) -> Any:
-        return builder.zext(modes, r.indices)
+    def looped(look_up: LookUp) -> None:
+        with _each(builder, count, LANES) as first:
+            work(first, look_up)
 
-    with builder.if_else(is_few) as (few, many):
+    def wide(row: Any) -> Any:
+        return builder.zext(r.load(builder, modes, row, vector=r.bytes8), r.indices)
+
+    def by_rows(row: Any, n: int) -> list[Any]:
+        return r.picked_rows(builder, tables, r.address(builder, modes, row))[:n]
+
+    if not r.CAN_PICK:
+        looped(by_rows)
+        return
+    last = builder.load(r.address(builder, tables, (r.HELD - 1) * r.QUAD))
+    with builder.if_else(builder.fcmp_unordered("uno", last, last)) as (few, many):
         with few:
-            held = [r.held(builder, row) for row in rows]
-            with _each(builder, count, LANES) as first:
-                work(first, lambda m, n: [r.picked(builder, t, wide(m)) for t in held[:n]])
-        with many, _each(builder, count, LANES) as first:
-            work(first, lambda m, n: [r.gather(builder, t, wide(m)) for t in rows[:n]])
+            held = [r.held(builder, tables, t, r.QUAD) for t in range(3)]
+            looped(lambda row, n: [r.picked(builder, t, wide(row)) for t in held[:n]])
+        with many:
+            looped(by_rows)
 
 
 @intrinsic
@@ -141,7 +141,9 @@ def _values(typing: Any, x: Any, modes: Any, tables: Any, scale: Any, out: Any, 
     """
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        (x, modes, out, lost), shapes = r.data(context, builder, signature, args, (0, 1, 4, 5))
+        (x, modes, tables, out, lost), shapes = r.data(
+            context, builder, signature, args, (0, 1, 2, 4, 5)
+        )
         scale = r.splat(builder, args[3], r.doubles)
         is_rounded = builder.fcmp_ordered(">", scale, r.constant(0.0, r.doubles))
         high, low = r.constant(EDGE, r.doubles), r.constant(-EDGE, r.doubles)
@@ -149,7 +151,7 @@ def _values(typing: Any, x: Any, modes: Any, tables: Any, scale: Any, out: Any, 
 
         def work(row: Any, looked_up: LookUp) -> None:
             given = r.load(builder, x, row, vector=r.doubles)
-            mean, width, inverse = looked_up(r.load(builder, modes, row, vector=r.bytes8), 3)
+            mean, width, inverse = looked_up(row, 3)
             value = builder.fmul(builder.fsub(given, mean), inverse)
             is_lost = builder.fcmp_unordered(">", r.absolute(builder, value), high)
             value = r.maximum(builder, r.minimum(builder, value, high), low)
@@ -162,7 +164,7 @@ def _values(typing: Any, x: Any, modes: Any, tables: Any, scale: Any, out: Any, 
             group = builder.lshr(row, r.index(LANES.bit_length() - 1))
             builder.store(builder.bitcast(is_lost, r.BYTE), r.address(builder, lost, group))
 
-        _each_by_mode(context, builder, shapes[0][0], signature.args[2], args[2], work)
+        _each_by_mode(builder, shapes[0][0], modes, tables, work)
         return context.get_dummy_value()
 
     del typing, scale
@@ -174,17 +176,19 @@ def _originals(typing: Any, values: Any, modes: Any, tables: Any, scale: Any, ou
     """Write what encoded rows stand for; NaN for missing ones."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        (values, modes, out), shapes = r.data(context, builder, signature, args, (0, 1, 4))
+        (values, modes, tables, out), shapes = r.data(
+            context, builder, signature, args, (0, 1, 2, 4)
+        )
         scale = r.splat(builder, args[3], r.doubles)
         is_single = signature.args[0].dtype == types.float32
 
         def work(row: Any, looked_up: LookUp) -> None:
             value = r.load(builder, values, row, vector=r.reals8 if is_single else r.doubles)
             value = builder.fpext(value, r.doubles) if is_single else value
-            mean, width = looked_up(r.load(builder, modes, row, vector=r.bytes8), 2)
+            mean, width = looked_up(row, 2)
             r.store(builder, _restored(builder, value, mean, width, scale), out, row)
 
-        _each_by_mode(context, builder, shapes[0][0], signature.args[2], args[2], work)
+        _each_by_mode(builder, shapes[0][0], modes, tables, work)
         return context.get_dummy_value()
 
     del typing, scale
@@ -217,7 +221,7 @@ def encode_argmax(  # type: ignore[no-untyped-def]
     winners,  # in   (n_cuts + 1,) int64, modes below the cuts; r.HELD too where cuts are fewer
     steps,  # in   (n_cuts,) int64, change of mode at each cut
     first,  # in   mode below all cuts
-    tables,  # in   (3, 256): mean, width and its inverse of each mode, NaN where there is none
+    tables,  # in   (256, 4): mean, width, its inverse, and nothing; NaN where there is no mode
     scale,  # in   places of a whole unit to round to, or 0
     modes,  # out  (n,) uint8
     out,  # out  (n,) float32 or float64
@@ -227,10 +231,10 @@ def encode_argmax(  # type: ignore[no-untyped-def]
     found, lost = 0, np.zeros(BLOCK // LANES, np.uint8)
     for low in range(0, x.size, BLOCK):
         block, chosen = x[low : low + BLOCK], modes[low : low + BLOCK]
-        if winners.size == r.HELD:
+        if r.CAN_PICK and winners.size == r.HELD:
             _few_modes(block, cuts, winners, chosen)
         else:
-            _modes(block, cuts, steps, first, chosen)
+            _modes(block, cuts[: steps.size], steps, first, chosen)
         values = out[low : low + BLOCK]
         found = _finish(block, low, chosen, tables, scale, values, lost, rows, found)
     return found
@@ -252,30 +256,30 @@ def _draws(x, low, high, row0, seed, start, base, shift, last, cells, draws):  #
 
 @jit
 def _exact(v, u, peaks, centers, halves, valid, e, top, s, g, mask, modes):  # type: ignore[no-untyped-def]
-    """Write the drawn modes of ROWS rows by the definition; e to mask are scratch."""
-    n_components, n_valid = peaks.size, 0
+    """Write drawn modes of a multiple of LANES rows by the definition; e to mask are scratch."""
+    n_components, n_rows, n_valid = peaks.size, v.size, 0
     top[:], s[:], g[:] = -1e300, 0.0, 0.0
     for k in range(n_components):
-        peak, center, half, scores = peaks[k], centers[k], halves[k], e[k]
-        for i in range(ROWS):
+        peak, center, half, scores = peaks[k], centers[k], halves[k], e[k, :n_rows]
+        for i in range(n_rows):
             distance = v[i] - center
             scores[i] = peak - half * distance * distance
             top[i] = max(top[i], scores[i])
     for k in range(n_components):
-        shares(e[k], top, s, g, mask)
+        shares(e[k, :n_rows], top, s, g, mask)
     g[:], top[:], modes[:] = 0.0, 0.0, 0
     for k in range(n_components):
         if valid[k]:
             n_valid += 1
-            for i in range(ROWS):
+            for i in range(n_rows):
                 g[i] += e[k, i]
-    for i in range(ROWS):
+    for i in range(n_rows):
         g[i] = np.float64(u[i]) * (g[i] + n_valid * EPSILON * s[i])
     seen = 0
     for k in range(n_components):
         if valid[k]:
             seen += 1
-            for i in range(ROWS):
+            for i in range(n_rows):
                 top[i] += e[k, i] + EPSILON * s[i]
                 modes[i] += np.int32((g[i] >= top[i]) & (seen < n_valid))
 
@@ -321,7 +325,8 @@ def encode_sampled(  # type: ignore[no-untyped-def]
                 v[j], w[j] = x[low + open_rows[part + j]], draws[open_rows[part + j]]
                 if v[j] != v[j]:
                     v[j] = centers[0]
-            _exact(v, w, peaks, centers, halves, valid, e, top, s, g, mask, picked)
+            size = (n + LANES - 1) // LANES * LANES  # rows behind the last are those of before
+            _exact(v[:size], w, peaks, centers, halves, valid, e, top, s, g, mask, picked)
             for j in range(n):
                 modes[low + open_rows[part + j]] = picked[j]
         block, chosen, values = x[low:high], modes[low:high], out[low:high]

@@ -20,7 +20,8 @@ from modemap.kernels.maps.exact import (
 from modemap.kernels.maps.online import PANEL as ONLINE_PANEL
 from modemap.kernels.maps.online import train_any, train_complete
 from modemap.kernels.maps.panels import PARTS, ROUNDING
-from modemap.kernels.maps.tile import PANEL, Limits, search
+from modemap.kernels.maps.pruned import search_tile
+from modemap.kernels.maps.tile import PANEL, ROWS, Limits, search
 
 __all__ = [
     "ONLINE_PANEL",
@@ -40,6 +41,9 @@ MANY_FEATURES = 64  # from which four sums side by side are faster than one
 MIXED = 512  # values that are mixed at once
 MAX_ROWS, MIN_ROWS = 4096, 96
 N_COMPLETE = 4  # longer formulas are those of incomplete samples
+FEW_ROWS = 384  # that tell whether passing over groups pays
+UNKNOWN, PAYS, COSTS = 0, 1, 2  # what they told
+PAYING_SHARE = 0.85  # of the groups that may be searched, middles included
 
 
 @jit
@@ -64,9 +68,10 @@ def _convert(X, panels, x, seen):  # type: ignore[no-untyped-def]
 
 @jit
 def _room_for_limits(rows, is_early):  # type: ignore[no-untyped-def]
-    """Return order, limits and lengths for a block of so many samples."""
+    """Return order, limits, lengths and reaches of a block's samples, and what the first told."""
     rests = np.empty((0 if is_early is None else rows, PARTS), np.float32)
-    return np.arange(rows), np.empty(rows, np.float32), rests
+    limits, reaches = np.empty(rows, np.float32), np.empty(rows, np.float32)
+    return np.arange(rows), limits, rests, reaches, np.zeros(1, np.int64)
 
 
 @jit
@@ -117,17 +122,17 @@ def _limit(is_early, panels, x, score, unit, order, limits, rests):  # type: ign
 
 
 @jit
-def _searched(X, panels, x, seen, score, unit, best, room):  # type: ignore[no-untyped-def]
-    """Convert and search the samples of one block; with many features first some units alone.
+def _search_all(groups, panels, n, x, seen, score, unit, best, room):  # type: ignore[no-untyped-def]
+    """Search all units, unless they are in groups; with many features first some units alone.
 
     ``best`` are views of the nearest units' scores and numbers.
     """
-    n = X.shape[0]
-    order, limits, rests = room
+    if groups is not None:  # nothing below is compiled then
+        return
+    order, limits, rests, _, _ = room
     has_limits = rests.shape[0] > 0
     for i in range(n):  # a slice would be checked, with messages that take seconds to compile
         order[i] = i
-    _convert(X, panels, x, seen)
     for turn in range(1 + has_limits):
         is_coarse = has_limits and turn == 0
         score[:n] = np.inf
@@ -144,7 +149,69 @@ def _searched(X, panels, x, seen, score, unit, best, room):  # type: ignore[no-u
             unit[:n],
         )
         if is_coarse:
-            _limit(panels.is_early, panels, x[:n], *best, order, limits, rests)
+            _limit(panels.is_early, panels, x[:n], best[0], best[1], order, limits, rests)
+
+
+@jit
+def _search_groups(groups, panels, n, x, score, unit, best, room):  # type: ignore[no-untyped-def]
+    """Search groups of units that can hold the nearest.
+
+    The first rows of a chunk tell by the groups that were searched for them whether that is less
+    work than to search all. Results are the same either way.
+    """
+    if groups is None:
+        return
+    order, limits, _, reaches, told = room
+    low = 0
+    while low < n:
+        high = min(n, low + FEW_ROWS) if told[0] == UNKNOWN else n
+        is_pruned, visits = told[0] != COSTS, np.zeros(1, np.int64)
+        few, scores, units = x[low:high], score[low:high], unit[low:high]
+        for i in range(high - low):
+            order[i] = i
+        for turn in range(1 + is_pruned):
+            is_coarse = is_pruned and turn == 0
+            source = panels.coarse if is_coarse else panels.panels
+            start = panels.coarse_start if is_coarse else panels.start
+            numbers = groups.middles if is_coarse else groups.units
+            scores[:] = np.inf
+            units[:] = 0
+            i = 0
+            while i < high - low:
+                i = search_tile(
+                    few, i, source, start, numbers, panels.coarse, groups.start, groups.radii,
+                    order, limits, reaches, is_pruned and not is_coarse, visits, scores, units,
+                )  # fmt: skip
+            if is_coarse:
+                visits[0] = 0
+                _reach(panels, few, best[0][low:high], best[1][low:high], order, limits, reaches)
+        if told[0] == UNKNOWN:
+            most = -(-(high - low) // ROWS) * panels.panels.shape[0]
+            searched = visits[0] / most + 2.0 * panels.coarse.shape[0] / panels.panels.shape[0]
+            told[0] = PAYS if searched < PAYING_SHARE else COSTS
+        low = high
+
+
+@jit
+def _reach(panels, x, bounds, near, order, limits, reaches):  # type: ignore[no-untyped-def]
+    """Turn scores that some unit has into limits; put samples near the same middle side by side.
+
+    See :mod:`modemap.kernels.maps.pruned` for what they are raised by.
+    """
+    firsts = np.zeros(panels.panels.shape[0] + 1, np.int64)
+    for i in range(x.shape[0]):
+        firsts[near[i] + 1] += 1
+        square = np.float64(_length(x[i]))
+        slack = _slack(panels, np.sqrt(square), x.shape[1])
+        bound = bounds[i] + 2.0 * slack
+        limits[i] = bound + 2.0 * slack
+        reach = 2.0 * bound + square * (1.0 + panels.slack)
+        reaches[i] = -ROUNDING * np.sqrt(max(reach, 0.0))
+    for k in range(firsts.size - 1):
+        firsts[k + 1] += firsts[k]
+    for i in range(x.shape[0]):
+        order[firsts[near[i]]] = i
+        firsts[near[i]] += 1
 
 
 @jit
@@ -166,7 +233,10 @@ def add_nearest(  # type: ignore[no-untyped-def]
     added = 0.0
     for first in range(0, X.shape[0], rows):
         block = X[first : first + rows]
-        _searched(block, panels, x, seen, score, unit, best, room)
+        n = block.shape[0]
+        _convert(block, panels, x, seen)
+        _search_all(panels.groups, panels, n, x, seen, score, unit, best, room)
+        _search_groups(panels.groups, panels, n, x, score, unit, best, room)
         for i in range(block.shape[0]):
             k, weight = np.int64(unit[i]), weights[first + i]
             if not score[i] < np.inf:
@@ -206,7 +276,10 @@ def find_nearest(  # type: ignore[no-untyped-def]
     lengths, scratch = np.empty(panels.codebook.shape[0]), np.empty(panels.codebook.shape[0])
     for first in range(0, X.shape[0], rows):
         block = X[first : first + rows]
-        _searched(block, panels, x, seen, score, unit, best, room)
+        n = block.shape[0]
+        _convert(block, panels, x, seen)
+        _search_all(panels.groups, panels, n, x, seen, score, unit, best, room)
+        _search_groups(panels.groups, panels, n, x, score, unit, best, room)
         for i in range(block.shape[0]):
             length = np.sqrt(_length(x[i]))
             slack = _slack(panels, length, n_features)
@@ -220,7 +293,7 @@ def find_nearest(  # type: ignore[no-untyped-def]
 @jit
 def find_two(  # type: ignore[no-untyped-def]
     X,  # in   (n_samples, n_features)
-    panels,  # in   the codebook, two units or more, searched to the last feature
+    panels,  # in   the codebook in its order, two units or more, searched to the last feature
     units,  # out  (n_samples, 2) int64, -1 where float32 says nothing
 ):
     """Write each sample's two nearest units as float32 says it; ties go low."""
@@ -230,7 +303,9 @@ def find_two(  # type: ignore[no-untyped-def]
     best, room = (score[:, 0], unit[:, 0]), _room_for_limits(rows, None)
     for first in range(0, X.shape[0], rows):
         block = X[first : first + rows]
-        _searched(block, panels, x, seen, score, unit, best, room)
+        n = block.shape[0]
+        _convert(block, panels, x, seen)
+        _search_all(panels.groups, panels, n, x, seen, score, unit, best, room)
         for i in range(block.shape[0]):
             is_found = score[i, 1] < np.inf
             for place in range(2):

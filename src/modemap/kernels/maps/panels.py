@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from modemap.kernels.arrays import FloatArray, IntArray, read_only
 from modemap.kernels.chunks import chunk_slices, map_slices
+from modemap.kernels.maps.groups import Groups, grouped, middles
 
 __all__ = ["BY_PARTS", "METRICS", "PARTS", "ROUNDING", "Panels", "aligned", "packed"]
 
@@ -18,6 +19,8 @@ N_FORMULAS = 4  # the same again where values may be missing
 GROUP_BYTES = 1 << 19  # panels that rows meet in one sweep: half of a second-level cache
 PARTS = 8  # of the features, after each of which the search looks whether a tile can be left
 MIN_FEATURES, MIN_PANELS = 64, 8  # with fewer, looking takes as long as it saves
+MIN_GROUPS = 32  # with fewer, making groups takes as long as they save
+LEAST_LENGTH = 0.5  # of the longest unit: below it all are the same, or next to nothing
 PANELS_OF_ONE = 14  # panels that one coarse panel stands for
 ROUNDING = 1.0 + 1e-4  # of lengths, upwards
 CHUNK_BYTES = 1 << 17  # of panels that a thread packs at once, or more
@@ -39,10 +42,12 @@ class Panels(NamedTuple):
     group: int  # panels in a sweep
     slack: float  # how far a score's rounding may be off, for each unit of length of a sample
     longest: float  # length of the longest centred unit
-    coarse: NDArray[np.float32]  # (n_coarse, n_features, width), units from all over the map
+    coarse: NDArray[np.float32]  # (n_coarse, n_features, width), units from all over the map, or
+    #                              the middles of groups
     coarse_start: NDArray[np.float32]  # (n_coarse * width,), their scores before the first feature
     rests: NDArray[np.float32]  # (PARTS, n_panels * width), lengths of units behind each part
     is_early: bool | None  # True where tiles may be left early; None, and no rests, elsewhere
+    groups: Groups | None  # where units are in the order of groups; None where in their own
 
     @property
     def whole(self) -> "Panels":
@@ -57,9 +62,13 @@ def packed(
     *,
     has_missing: bool,
     is_training: bool = False,
+    is_grouped: bool = False,
     n_threads: int = 1,
 ) -> Panels:
-    """Return the panels of a codebook, ``width`` units each.
+    """Return the panels of a codebook, ``width`` units each, and in groups if that is asked for.
+
+    Groups are made where they can help: for Euclidean distances of complete samples with few
+    features to many units.
 
     Centring takes the mean of the units, near that of the samples, so every pass of an epoch
     searches the same panels, however the samples are cut.
@@ -69,13 +78,16 @@ def packed(
     scale, n_panels = _scale(codebook, origin), -(-n_units // width)
     is_plain = metric == "euclidean" and not has_missing
     is_early = is_plain and n_features >= MIN_FEATURES and n_panels >= MIN_PANELS
+    is_grouped &= is_plain and n_features < MIN_FEATURES and n_panels >= MIN_GROUPS
+    order = grouped((codebook - origin) * scale, width) if is_grouped else None
+    units = codebook if order is None else codebook[order]
     panels = aligned((n_panels, n_features, width))
     squares = np.empty((n_panels, width), dtype=np.float32)
     rests = np.empty((PARTS if is_early else 0, n_panels, width), dtype=np.float32)
 
     def pack(some: slice) -> None:
-        units = codebook[some.start * width : some.stop * width]
-        panels[some] = _as_panels(units, origin, scale, width, is_unit_length=metric == "cosine")
+        part = units[some.start * width : some.stop * width]
+        panels[some] = _as_panels(part, origin, scale, width, is_unit_length=metric == "cosine")
         squares[some] = np.square(panels[some]).sum(axis=1)
         if is_early:
             rests[:, some] = _rests(panels[some])
@@ -87,7 +99,10 @@ def packed(
     start[n_units:] = np.inf  # units that are none never win
     if metric == "cosine" and has_missing:
         start[:] = np.inf  # lengths over the observed features: every sample goes to float64
-    chosen = _evenly_apart(n_units, width * max(1, n_panels // PANELS_OF_ONE))
+    chosen, groups = _evenly_apart(n_units, width * max(1, n_panels // PANELS_OF_ONE)), None
+    coarse_start, longest = start[chosen], float(np.sqrt(squares.max()))
+    if order is not None:
+        chosen, coarse_start, groups = _groups(panels, start, order, longest)
     coarse = aligned((len(chosen) // width, n_features, width))
     coarse[...] = (
         panels[chosen // width, :, chosen % width].reshape(-1, width, n_features).transpose(0, 2, 1)
@@ -103,12 +118,33 @@ def packed(
         metric=METRICS.index(metric),
         group=max(1, GROUP_BYTES // (4 * n_features * width)),
         slack=4.0 * (n_features + 4) * 2.0**-24,
-        longest=float(np.sqrt(squares.max())),
+        longest=longest,
         coarse=coarse,
-        coarse_start=start[chosen],
+        coarse_start=coarse_start,
         rests=rests.reshape(len(rests), squares.size),
         is_early=is_early or None,
+        groups=groups,
     )
+
+
+def _groups(
+    panels: NDArray[np.float32], start: NDArray[np.float32], order: IntArray, longest: float
+) -> tuple[IntArray, NDArray[np.float32], Groups]:
+    """Return the places of the groups' middles, their scores before the first feature, the rest."""
+    n_panels, _, width = panels.shape
+    n_coarse = -(-n_panels // width) * width
+    places, radii = np.zeros(n_coarse, dtype=np.int64), np.zeros(n_coarse)
+    places[:n_panels], radii[:n_panels] = middles(panels, len(order))
+    radii *= ROUNDING
+    if longest < LEAST_LENGTH:
+        radii[:n_panels] = np.inf  # squares are too small for float32 to say how far off they are
+    coarse_start = start[places]
+    coarse_start[n_panels:] = np.inf
+    units = np.zeros(start.size, dtype=np.int32)
+    units[: len(order)] = order
+    less = (coarse_start - 0.5 * radii**2).astype(np.float32)
+    numbers = np.arange(n_coarse, dtype=np.int32)
+    return places, coarse_start, Groups(units, numbers, radii.astype(np.float32), less)
 
 
 def _scale(codebook: FloatArray, origin: FloatArray) -> float:

@@ -240,6 +240,9 @@ def _scores(X: FloatArray, panels: Panels) -> NDArray[np.float32]:
             if has_missing:
                 scores = fused(shown, w * w * np.float32(0.5), scores)
     scores[np.isnan(scores)] = np.inf
+    if panels.groups is not None:
+        n_units = len(panels.codebook)
+        scores[:, panels.groups.units[:n_units]] = scores[:, :n_units].copy()
     return scores
 
 

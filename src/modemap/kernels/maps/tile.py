@@ -24,7 +24,7 @@ from modemap.kernels import registers as r
 from modemap.kernels.compilation import jit
 from modemap.kernels.maps.panels import BY_PARTS, PARTS
 
-__all__ = ["PANEL", "Limits", "search"]
+__all__ = ["COLUMNS", "PANEL", "ROWS", "Limits", "Sums", "keeper_for", "places_of", "search"]
 
 ROWS, COLUMNS = 6, 2  # of a tile: 12 sums and their operands fit the 16 registers of AVX2 too
 PANEL = COLUMNS * r.LANES  # units of a packed panel
@@ -56,11 +56,16 @@ def _add(builder: Any, formula: int, total: Any, x: Any, w: Any, seen: Any, half
     return builder.select(builder.fcmp_ordered("<", apart, total), total, apart)
 
 
-class _Nearest:
-    """The nearest unit of one row: in each lane the best offer so far."""
+class Nearest:
+    """The nearest unit of one row: in each lane the best offer so far.
 
-    def __init__(self, builder: Any, score: Any, unit: Any, at: Any) -> None:
+    ``lower`` chooses of two offers: :func:`where_less` where units come in their order, which
+    then says which of equals is kept, and :func:`where_before` where they do not.
+    """
+
+    def __init__(self, builder: Any, score: Any, unit: Any, at: Any, lower: Any) -> None:
         self.builder, self.score, self.unit, self.at = builder, score, unit, at
+        self.lower = lower
         self.offers = [self._started(t) for t in range(self._n_kept())]
 
     def _n_kept(self) -> int:
@@ -91,9 +96,9 @@ class _Nearest:
 
     def offer(self, first: tuple[Any, Any], second: tuple[Any, Any]) -> None:
         """Fold two registers of offers into the state; units of ``first`` are the lower ones."""
-        lower, _ = r.where_less(self.builder, second, first)
-        lower, _ = r.where_less(self.builder, lower, self._held(0))
-        self._hold(0, lower)
+        for one in (first, second):  # not the lower of both: a score that is NaN would hide another
+            lower, _ = self.lower(self.builder, one, self._held(0))
+            self._hold(0, lower)
 
     def finish(self) -> None:
         """Reduce the lanes and write the result."""
@@ -106,7 +111,7 @@ class _Nearest:
         self.builder.store(unit, self.builder.gep(self.unit, [at]))
 
 
-class _TwoNearest(_Nearest):
+class _TwoNearest(Nearest):
     """The two nearest units of one row: in each lane the two best offers, in order."""
 
     def _n_kept(self) -> int:
@@ -115,7 +120,7 @@ class _TwoNearest(_Nearest):
     def offer(self, first: tuple[Any, Any], second: tuple[Any, Any]) -> None:
         for rest in (first, second):
             for place in range(2):
-                lower, rest = r.where_less(self.builder, rest, self._held(place))  # noqa: PLW2901
+                lower, rest = self.lower(self.builder, rest, self._held(place))  # noqa: PLW2901
                 self._hold(place, lower)
 
     def finish(self) -> None:
@@ -129,8 +134,11 @@ class _TwoNearest(_Nearest):
             self._hold(0, tuple(self.builder.select(won, b, a) for b, a in pairs))
 
 
-class _NearestWithGap(_Nearest):
-    """The nearest unit of one row, and the second smallest score, whoever has it."""
+class _NearestWithGap(Nearest):
+    """The nearest unit of one row, and the second smallest score, whoever has it.
+
+    Of equals it keeps any: a gap of nothing tells that there are some.
+    """
 
     def _n_kept(self) -> int:
         return 2
@@ -141,7 +149,7 @@ class _NearestWithGap(_Nearest):
         return self.builder.load(self.builder.gep(self.unit, [self.at]))
 
     def offer(self, first: tuple[Any, Any], second: tuple[Any, Any]) -> None:
-        lower, higher = r.where_less(self.builder, second, first)
+        lower, higher = r.where_less(self.builder, second, first)  # who asks judges ties itself
         lower, other = r.where_less(self.builder, lower, self._held(0))
         self._hold(0, lower)
         slot = self.offers[1][0]
@@ -160,13 +168,22 @@ class _NearestWithGap(_Nearest):
         builder.store(unit, builder.gep(self.unit, [self.at]))
 
 
-def _keeper(score: Any, unit: Any) -> type[_Nearest]:
+def places_of(builder: Any, first: Any, n_samples: Any, order: Any) -> list[Any]:
+    """Return the rows of a tile that begins at place ``first`` of their order; the last repeats."""
+    last = builder.sub(n_samples, r.index(1))
+    places = [builder.add(first, r.index(row)) for row in range(ROWS)]
+    places = [builder.select(builder.icmp_signed("<", at, last), at, last) for at in places]
+    return [builder.load(builder.gep(order, [at])) for at in places]
+
+
+def keeper_for(score: Any, unit: Any) -> type[Nearest]:
+    """Return what keeps the result of a row, by the types of the arrays it goes to."""
     if unit.ndim == BOTH:
         return _TwoNearest
-    return _NearestWithGap if score.ndim == BOTH else _Nearest
+    return _NearestWithGap if score.ndim == BOTH else Nearest
 
 
-class _Sums:
+class Sums:
     """The scores of a tile as they grow, feature by feature."""
 
     def __init__(self, builder: Any, formula: int, rows: list[Any], masks: list[Any]) -> None:
@@ -192,19 +209,20 @@ class _Sums:
                 b.store(_add(b, self.formula, b.load(slot), value, w, shown, half), slot)
 
     def can_win(self, rests: list[Any], unit_rests: list[Any], limits: list[Any]) -> Any:
-        """Return whether a score can still come down to its row's limit."""
-        b, found = self.builder, None
-        for line, rest, limit in zip(self.slots, rests, limits, strict=True):
-            for slot, unit_rest in zip(line, unit_rests, strict=True):
-                least = r.fma(b, r.splat(b, rest), unit_rest, b.load(slot))
+        """Return a bit for each unit: whether its score can still come down to a row's limit."""
+        b, bits = self.builder, r.index(0)
+        for c, unit_rest in enumerate(unit_rests):
+            found = None
+            for line, rest, limit in zip(self.slots, rests, limits, strict=True):
+                least = r.fma(b, r.splat(b, rest), unit_rest, b.load(line[c]))
                 can = b.fcmp_unordered("<=", least, r.splat(b, limit))  # true for NaN too
                 found = can if found is None else b.or_(found, can)
-        mask = ir.IntType(r.LANES)
-        return b.icmp_unsigned("!=", b.bitcast(found, mask), ir.Constant(mask, 0))
+            some = b.zext(b.bitcast(found, ir.IntType(r.LANES)), r.INDEX)
+            bits = b.or_(bits, b.shl(some, r.index(c * r.LANES)))
+        return bits
 
-    def offer(self, keepers: list[_Nearest], first_unit: Any) -> None:
-        """Fold the scores into the results of their rows."""
-        numbers = r.numbered(self.builder, first_unit, COLUMNS)
+    def offer(self, keepers: list[Nearest], numbers: list[Any]) -> None:
+        """Fold the scores into the results of their rows; units have these numbers."""
         for keeper, line in zip(keepers, self.slots, strict=True):
             first, second = (
                 (self.builder.load(slot), at) for slot, at in zip(line, numbers, strict=True)
@@ -230,14 +248,11 @@ def _tile(
         pointers, shapes = r.data(context, b, signature, args, (1, 2, 4, 5, 8, 9, 10, 11, 13, 14))
         xs, seens, panels, starts, numbers, bars, lengths, unit_lengths, scores, units = pointers
         (n_samples, n_features), (n_units,) = shapes[0], shapes[3]
-        last = b.sub(n_samples, r.index(1))
-        places = [b.add(args[3], r.index(row)) for row in range(ROWS)]
-        places = [b.select(b.icmp_signed("<", at, last), at, last) for at in places]  # clamped
-        places = [b.load(b.gep(numbers, [at])) for at in places]
+        places = places_of(b, args[3], n_samples, numbers)
         rows = [b.gep(xs, [b.mul(at, n_features)]) for at in places]
         masks = [b.gep(seens, [b.mul(at, n_features)]) if masked else None for at in places]
-        keepers = [_keeper(score, unit)(b, scores, units, at) for at in places]
-        sums = _Sums(b, number, rows, masks)
+        keepers = [keeper_for(score, unit)(b, scores, units, at, r.where_less) for at in places]
+        sums = Sums(b, number, rows, masks)
         can_win = cgutils.alloca_once(b, ir.IntType(1))
 
         def add_parts(panel: Any, first_unit: Any) -> None:
@@ -261,6 +276,7 @@ def _tile(
                         [r.load(b, unit_lengths, behind, c * r.LANES) for c in range(COLUMNS)],
                         [b.load(b.gep(bars, [at])) for at in places],
                     )
+                    found = b.icmp_unsigned("!=", found, r.index(0))
                     b.store(found, can_win)
                     with b.if_then(b.not_(found)):
                         part.do_break()
@@ -276,7 +292,7 @@ def _tile(
                 with cgutils.for_range(b, n_features) as loop:
                     sums.add(panel, loop.index)
             with b.if_then(b.load(can_win)):
-                sums.offer(keepers, first_unit)
+                sums.offer(keepers, r.numbered(b, first_unit, COLUMNS))
         for keeper in keepers:
             keeper.finish()
         return b.add(args[3], r.index(ROWS))

@@ -60,7 +60,8 @@ def read_kept(root: Path, before: datetime) -> Kept:
 def named_versions(entries: list[Entry]) -> set[int]:
     """Return the versions that an entry names, be it valid or refused."""
     numbers = (entry.tags.get(side, "") for entry in entries for side in ("from", "to"))
-    return {int(number) for number in numbers if number.isdecimal()}
+    challengers = {entry.rollout.version for entry in entries if entry.rollout is not None}
+    return {int(number) for number in numbers if number.isdecimal()} | challengers
 
 
 def _checked_out(root: Path) -> set[str]:
