@@ -108,45 +108,10 @@ def rows():
 @pytest.fixture(scope="session")
 def make_release(rows):
     """Return a maker of tiny releases: ``make_release(folder, columns=…, **som_arguments)``."""
-    from modemap.estimators.mixture import BayesianGaussianMixture
-    from modemap.estimators.normalizer import ModeNormalizer
-    from modemap.estimators.preparation import Preparation
-    from modemap.estimators.segments import segment_units
-    from modemap.estimators.som import SelfOrganizingMap
-    from modemap.estimators.state import save_state
-    from modemap.release import write_golden, write_manifest
+    from tests.releases import write_release
 
-    def make(
-        folder, columns=("delay", "distance"), n_components=3, decorrelate="none", **som_arguments
-    ):
-        folder.mkdir(parents=True)
-        policies = dict.fromkeys(columns, "drop")
-        preparation = Preparation(list(columns), policies, decorrelate=decorrelate).fit(rows)
-        scaled = preparation.transform(rows)
-        arguments = {"n_rows": 3, "n_columns": 3, "max_iter": 10, "random_state": 0}
-        som = SelfOrganizingMap(**arguments | som_arguments).fit(scaled)
-        mixture = BayesianGaussianMixture(
-            n_components=n_components, max_iter=500, random_state=0
-        ).fit(scaled)
-        likelihood = mixture.score_samples(scaled) - preparation.log_jacobian_
-        preparation.save(folder / "preparation.npz")
-        som.save(folder / "som.npz")
-        segments = segment_units(
-            som.codebook_,
-            som.n_rows,
-            som.n_columns,
-            2,
-            topology=som.topology,
-            boundary=som.boundary,
-        )
-        save_state(folder / "segments.npz", "segments", {}, {"segments": segments})
-        mixture.save(folder / "mixture.npz")
-        ModeNormalizer(3, random_state=0).fit(rows).save(folder / "normalizer.npz")
-        quantiles = np.quantile(likelihood, np.linspace(0, 1, 11))
-        save_state(folder / "anomaly.npz", "anomaly", {}, {"log_likelihood": quantiles})
-        write_golden(folder)
-        write_manifest(folder, columns=columns, params={"train_som": arguments | som_arguments})
-        return folder
+    def make(folder, columns=("delay", "distance"), **arguments):
+        return write_release(folder, rows, columns, **arguments)
 
     return make
 

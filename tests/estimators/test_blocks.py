@@ -1,5 +1,7 @@
 """However rows are cut into batches, the fit is that of the array, to the last bit."""
 
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -103,3 +105,53 @@ def test_a_mixture_of_too_few_rows_in_batches_is_refused():
 
     with pytest.raises(ValueError, match="n_components = 7, n_samples = 6"):
         BayesianGaussianMixture(n_components=7).fit(cut(X, [3]))
+
+
+class Reading:
+    """Reads the rows of an array in parts, and says how often all were read."""
+
+    def __init__(self, X):
+        self.X, self.n_times = X, 0
+
+    def __call__(self, start, stop):
+        """Yield the rows."""
+        for first in range(start, stop, 700):
+            yield self.X[first : min(first + 700, stop)]
+        self.n_times += (start, stop) == (0, len(self.X))
+
+
+def test_few_rows_are_read_once(X):
+    """Later passes, whole or of some rows, find what the first has read."""
+    reading = Reading(X)
+    rows = Blocks(len(X), reading).kept(3)
+    next(rows.batches())  # left in the middle: nothing is kept of it
+
+    passes = [np.concatenate(list(rows.batches())) for _ in range(3)]
+    some = [np.concatenate(list(rows.read(*span))) for span in ((0, 10), (650, 2500), (4990, 5000))]
+
+    assert reading.n_times == 1
+    assert all(np.array_equal(found, X) for found in passes)
+    spans = (slice(0, 10), slice(650, 2500), slice(4990, 5000))
+    assert all(np.array_equal(found, X[span]) for found, span in zip(some, spans, strict=True))
+
+
+def test_another_process_reads_anew(X):
+    """What is sent there is how to read, not what was read."""
+    rows = Blocks(len(X), Reading(X)).kept(3)
+    list(rows.batches())
+
+    sent = pickle.loads(pickle.dumps(rows))  # noqa: S301  # our own
+    list(sent.batches())
+
+    assert sent.read._read.n_times == 2
+    assert len(pickle.dumps(rows)) < 1.1 * len(pickle.dumps(Reading(X)))
+
+
+def test_many_rows_are_read_each_time(X, monkeypatch):
+    """What would take more than the bound stays where it is."""
+    monkeypatch.setattr(blocks, "MAX_KEPT_BYTES", X.nbytes - 1)
+    reading = Reading(X)
+    rows = Blocks(len(X), reading).kept(3)
+    for _ in range(2):
+        list(rows.batches())
+    assert reading.n_times == 2

@@ -357,6 +357,14 @@ def test_a_project_of_every_kind_runs_from_the_built_wheel(tmp_path):
     agreement = YAML(typ="safe").load(project.read("reports/evaluate.json"))["agreement"]
     assert agreement["n_labels"] == 3
     assert agreement["mixture_adjusted_rand"] > 0.3
+    project.succeed(*modemap, "score", "../rows.parquet", "again.parquet", **by_wheel)
+    again = pq.read_table(project.root / "again.parquet").to_pylist()
+    units = {row["id"]: row["unit"] for row in again}
+    assert len(units) == N
+    assert all(units[row["id"]] == row["unit"] for row in scores.to_pylist())
+    assert "drift: no" in project.succeed(
+        *modemap, "drift", "champion", "../rows.parquet", **by_wheel
+    )
 
 
 @pytest.mark.slow

@@ -34,8 +34,10 @@ def derived_names(categories: Categories, times: Times) -> dict[str, str | None]
     return names
 
 
-def derive(table: pa.Table, categories: Categories, times: Times) -> list[FloatArray]:
-    """Return the derived columns of ``table`` in the order of their names.
+def derive(table: pa.Table, categories: Categories, times: Times) -> dict[str, FloatArray]:
+    """Return the derived columns of ``table`` by name, in the order of :func:`derived_names`.
+
+    A manifest does not keep that order: who reads one takes the columns by name.
 
     Raises
     ------
@@ -52,7 +54,7 @@ def derive(table: pa.Table, categories: Categories, times: Times) -> list[FloatA
         for part in parts:
             angle = _angle(name, table[name], part)
             columns += [np.nan_to_num(np.sin(angle)), np.nan_to_num(np.cos(angle))]
-    return columns
+    return dict(zip(derived_names(categories, times), columns, strict=True))
 
 
 def level_texts(values: pa.ChunkedArray) -> pa.ChunkedArray:

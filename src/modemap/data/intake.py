@@ -42,8 +42,9 @@ class Intake:
         self.categories: Mapping[str, Sequence[str]] = prepare.get("categories", {})
         self.times: Mapping[str, Sequence[str]] = prepare.get("times", {})
         self.key: list[str] = list(prepare.get("key", ()))
-        derived = release.preparation.map_only or {}
-        self.numbers = [name for name in release.columns if name not in derived]
+        map_only = release.preparation.map_only or {}
+        self.numbers = [name for name in release.columns if name not in map_only]
+        self._derived = [name for name in release.columns if name in map_only]
         missing = release.preparation.missing
         self._is_needed = np.array([missing[name] != "median" for name in self.numbers])
 
@@ -72,9 +73,14 @@ class Intake:
 
     def completed(self, numbers: FloatArray, others: pa.Table) -> FloatArray:
         """Return ``numbers`` with the columns beside them that are derived from ``others``."""
-        if not self.categories and not self.times:
+        if not self._derived:
             return numbers
-        return np.column_stack([numbers, *derive(others, self.categories, self.times)])
+        return np.column_stack([numbers, *self.derived(others)])
+
+    def derived(self, others: pa.Table) -> list[FloatArray]:
+        """Return the columns that are derived from ``others``, in the release's order."""
+        found = derive(others, self.categories, self.times)
+        return [found[name] for name in self._derived]
 
     def faults(self, X: FloatArray) -> dict[str, NDArray[np.bool_]]:
         """Return by rule the values of numbers that break it, (n_rows, n_numbers); none, no rule.

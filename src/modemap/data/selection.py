@@ -71,9 +71,10 @@ class Selection:
             for name in named:
                 place.check_present(name, table)
             numbers = [place.numbers(name, table, self.columns[name]) for name in self.columns]
+            derived = derive(table, self.categories, self.times)
             yield SelectedRows(
                 keys=table.select(list(self.key)),
-                X=np.column_stack([*numbers, *derive(table, self.categories, self.times)]),
+                X=np.column_stack([*numbers, *derived.values()]),
                 hashes=row_hashes(table, self.key or table.column_names),
                 labels=table.select(self.labels),
                 levels=pa.table({name: level_texts(table[name]) for name in self.categories}),

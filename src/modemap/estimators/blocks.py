@@ -29,6 +29,7 @@ Numbered = tuple[int, NDArray[Any], FloatArray | None]  # a block: number, rows 
 GRAIN = 1 << 15  # a block is a whole number of these, and so of the chunks that passes are cut into
 MAX_ROWS = 1 << 18
 MAX_BYTES = 32 << 20  # of a block of float64, unless a single grain is larger
+MAX_KEPT_BYTES = 64 << 20  # of rows that stay in memory from one pass to the next
 
 
 def block_rows(n_columns: int) -> int:
@@ -128,6 +129,12 @@ class Blocks:
         """Return the rows after ``work``, which keeps their number and order."""
         return Blocks(self.n_rows, partial(_mapped, work, self.read))
 
+    def kept(self, n_columns: int) -> "Blocks":
+        """Return the rows so that few enough stay in memory once they were read."""
+        if 8 * n_columns * self.n_rows > MAX_KEPT_BYTES:
+            return self
+        return Blocks(self.n_rows, _Kept(self.read, self.n_rows))
+
     def first(self, n_rows: int) -> NDArray[np.float64]:
         """Return the first rows, at most ``n_rows`` of them."""
         return np.concatenate(list(self.read(0, min(n_rows, self.n_rows))))
@@ -140,6 +147,33 @@ class Blocks:
     ) -> Iterator[Result]:
         """Yield what ``work`` makes of all blocks, which are a single run here."""
         yield work(numbered(recut(self.batches(), np.diff(cuts).tolist()), cuts, weights))
+
+
+class _Kept:
+    """Parts that stay in memory after the first reading of all; another process reads anew."""
+
+    def __init__(self, read: Read, n_rows: int) -> None:
+        self._read, self._n_rows = read, n_rows
+        self._parts: list[NDArray[Any]] | None = None
+
+    def __call__(self, start: int, stop: int) -> Iterator[NDArray[Any]]:
+        """Yield the rows from ``start`` to ``stop`` in parts."""
+        if self._parts is not None:
+            first = 0
+            for part in self._parts:
+                if first < stop and start < first + len(part):
+                    yield part[max(start - first, 0) : stop - first]
+                first += len(part)
+            return
+        parts = []
+        for part in self._read(start, stop):
+            parts.append(part)
+            yield part
+        if (start, stop) == (0, self._n_rows):
+            self._parts = parts
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Kept, (self._read, self._n_rows)
 
 
 def _mapped(

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from modemap.data.derived import derive, level_texts
+from modemap.data.derived import level_texts
+from modemap.data.intake import Intake
 from modemap.estimators.preparation import Preparation
 from modemap.monitoring.levels import MAX_LEVELS, Levels
 from modemap.monitoring.models import see
@@ -108,6 +109,7 @@ class _Rows:
 
     def __init__(self, wanted: Wanted, release: Release | None) -> None:
         self._names, self._release = list(wanted.numbers), release
+        self._intake = Intake(release) if release else None
         self._parts: list[FloatArray] = []
         self._step, self._next, self._n_sampled = 1, 0, 0
         self._n_columns = len(release.columns if release else wanted.numbers)
@@ -155,10 +157,8 @@ class _Rows:
         self._next += len(rows)
         nothing = np.full(len(table), np.nan)
         X = [columns.get(name, nothing)[picked] for name in self._names]
-        if self._release is not None and self._release.preparation.map_only:
-            written = self._release.manifest["params"]["prepare"]
-            uses = (written.get("categories", {}), written.get("times", {}))
-            X += derive(table.take(pa.array(picked)), *uses)
+        if self._intake is not None:
+            X += self._intake.derived(table.take(pa.array(picked)))
         if not X:
             return
         self._parts.append(np.column_stack(X))

@@ -100,9 +100,9 @@ def _scaled(prepared: Path, split: str, preparation: Preparation) -> Blocks:
     """Return the columns that a density sees, prepared."""
     rows = prepared_batches(prepared, split, preparation.columns).mapped(preparation.transform)
     places = preparation.measured_
-    if len(places) == len(preparation.columns):
-        return rows
-    return rows.mapped(lambda X: np.ascontiguousarray(X[:, places]))
+    if len(places) < len(preparation.columns):
+        rows = rows.mapped(lambda X: np.ascontiguousarray(X[:, places]))
+    return rows.kept(len(places))
 
 
 def _scored(

@@ -67,7 +67,9 @@ def train_som(
     started = time.time()
     preparation = Preparation.load(prepared / "preparation.npz")
     training, validation = (
-        prepared_batches(prepared, split, preparation.columns).mapped(preparation.transform)
+        prepared_batches(prepared, split, preparation.columns)
+        .mapped(preparation.transform)
+        .kept(len(preparation.columns))
         for split in ("train", "validation")
     )
     few = validation.first(N_ROWS)

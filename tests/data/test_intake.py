@@ -1,0 +1,72 @@
+"""Rows of a table as a release takes them, columns derived from categories and times among them."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from modemap.data.derived import derive, derived_names
+from modemap.data.intake import Intake
+from modemap.lifecycle.observe import Wanted, observe
+from modemap.release import load_release
+from tests.releases import write_release
+
+CATEGORIES = {"zone": ["north", "south"], "area": ["wide", "narrow", "none"]}
+TIMES = {"left": ["hour"], "came": ["weekday"]}  # neither in the order of the alphabet
+
+
+@pytest.fixture(scope="module")
+def table():
+    """Return rows of two numbers, two categories and two times."""
+    rng = np.random.default_rng(0)
+    n, start = 400, datetime(2026, 1, 1, tzinfo=UTC)
+    return pa.table(
+        {
+            "depth": rng.normal(3, 1, n),
+            "breadth": rng.normal(-2, 4, n),
+            "zone": rng.choice(CATEGORIES["zone"], n),
+            "area": rng.choice(CATEGORIES["area"], n, p=[0.7, 0.2, 0.1]),
+            "left": [start + timedelta(hours=int(h)) for h in rng.integers(0, 6, n)],
+            "came": [start + timedelta(days=int(d)) for d in rng.integers(0, 3, n)],
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(table, tmp_path_factory):
+    """Return a release of these rows, read from its files, and the array it was trained on."""
+    numbers = [table[name].to_numpy() for name in ("depth", "breadth")]
+    X = np.column_stack([*numbers, *derive(table, CATEGORIES, TIMES).values()])
+    names = derived_names(CATEGORIES, TIMES)
+    folder = write_release(
+        tmp_path_factory.mktemp("intake") / "release",
+        X,
+        ["depth", "breadth", *names],
+        map_only=names,
+        prepare={"categories": CATEGORIES, "times": TIMES},
+    )
+    return load_release(folder), X
+
+
+def test_rows_are_the_array_that_training_took(table, trained):
+    """Derived columns stand where the release has them, in whatever order its manifest is read."""
+    release, X = trained
+
+    np.testing.assert_array_equal(Intake(release).matrix(table), X)
+
+
+def test_what_is_observed_is_what_the_models_saw(table, trained):
+    """The sample that a window is judged by holds the same columns in the same places."""
+    release, X = trained
+
+    seen = observe([table], Wanted(["depth", "breadth"], list(CATEGORIES)), release)
+
+    np.testing.assert_array_equal(seen.sample, X)
+    distances = np.linalg.norm(
+        release.preparation.transform(X)
+        - release.som.codebook_[release.som.predict(release.preparation.transform(X))],
+        axis=1,
+    )
+    assert seen.models.distances.n == len(X)
+    assert seen.models.distances.quantiles([0.5])[0] == pytest.approx(np.median(distances), rel=0.1)
