@@ -40,6 +40,17 @@ def test_every_operation_is_asked(document):
     assert found == OPERATIONS
 
 
+def test_a_canary_s_routes_take_a_key(document):
+    """Those, and no others: /v1/explain is always the champion's."""
+    found = {
+        op.ok().path
+        for op in document.get_all_operations()
+        if any(header.name == "X-Modemap-Key" for header in op.ok().headers)
+    }
+
+    assert found == {"/v1/score", "/invocations"}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("path", "method"), sorted(OPERATIONS))
 def test_no_request_makes_the_service_fail(document, path, method):

@@ -1,5 +1,6 @@
 """A service with a challenger: who answers, who is counted, and what becomes of it."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -155,6 +156,25 @@ def test_a_canary_that_says_other_things_is_withdrawn(service, monkeypatch):
     assert "PSI" in why
 
 
+def test_a_canary_that_is_slow_is_withdrawn(service, monkeypatch):
+    """Its answers are good, and take thirty milliseconds longer than the champion's."""
+    roll_out(service.root, 2, share=0.3, why="a trial")
+    service.follower.look()
+    score = service.follower.serving.challenger.release.score
+
+    def late(X):
+        time.sleep(0.03)
+        return score(X)
+
+    _break(service, monkeypatch, late)
+    for _ in range(3):
+        service.ask_window()
+
+    kind, why = service.said()
+    assert kind == "withdrawal"
+    assert "95 of 100 answers within" in why
+
+
 def test_a_challenger_that_is_damaged_is_withdrawn_and_never_answers(service):
     """The champion goes on."""
     artifacts = service.root / "mlruns" / "artifacts" / service.second.run_id / "artifacts"
@@ -185,6 +205,22 @@ def test_a_shadow_scores_copies_and_answers_nobody(service):
     assert 0 < float(rows[0].split()[1]) <= 50
     assert "modemap_shadow_differing_rows_total" in text
     assert len(service.client.get("/v1/models").json()["models"]) == 1
+
+
+def test_a_shadow_that_fails_is_withdrawn_and_nobody_notices(service, monkeypatch):
+    """Requests are answered as ever; the history says why it went."""
+    roll_out(service.root, 2, kind="shadow", share=1.0, why="a look")
+    service.follower.look()
+    _break(service, monkeypatch, _raise)
+    deadline = time.monotonic() + 60
+    while service.said()[0] != "withdrawal":
+        assert {service.ask(f"key {i}") for i in range(100)} == {1}
+        service.follower.look()
+        assert time.monotonic() < deadline
+
+    service.follower.look()
+    assert "of its requests failed" in service.said()[1]
+    assert service.follower.serving.challenger is None
 
 
 def test_a_request_that_is_wrong_is_not_the_canarys_fault(service):

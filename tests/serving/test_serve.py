@@ -15,7 +15,7 @@ import pytest
 
 from modemap.errors import ParamsError
 from modemap.orchestration.servers import free_port, wait_until_healthy
-from modemap.serving.server import read_keys, run_service
+from modemap.serving.server import listening, read_keys, run_service
 from tests.serving.conftest import ROW
 from tests.serving.test_following import Project
 
@@ -106,3 +106,12 @@ def test_keys_are_read_by_name():
     """Pairs between commas, with or without spaces; none at all lets everyone in."""
     assert read_keys(f"a:{'0' * 64}, b:{'1' * 64}") == {"a": "0" * 64, "b": "1" * 64}
     assert read_keys("") == {}
+
+
+def test_answers_are_sent_without_delay():
+    """Else the body waits 40 ms for the client to confirm the head."""
+    with listening("127.0.0.1", 0) as listener:
+        with socket.create_connection(listener.getsockname()):
+            connection, _ = listener.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

@@ -169,7 +169,11 @@ def _add_routes(app: FastAPI, service: _Service) -> None:
 def _add_models(app: FastAPI, service: _Service) -> None:
     """Add what is asked of the models."""
 
-    @app.post("/v1/score", tags=["rows"], openapi_extra=documents.rows_in(documents.SCORES))
+    @app.post(
+        "/v1/score",
+        tags=["rows"],
+        openapi_extra=documents.routed(documents.rows_in(documents.SCORES)),
+    )
     async def score(
         request: Request,
         modes: bool = Query(False, description="Also the mode of each value."),
@@ -269,7 +273,11 @@ def _add_hosting(app: FastAPI, service: _Service) -> None:
         """200 once rows can be scored."""
         return _json(answered_by(service.served()))
 
-    @app.post("/invocations", tags=["hosting"], openapi_extra=documents.rows_in(documents.SCORES))
+    @app.post(
+        "/invocations",
+        tags=["hosting"],
+        openapi_extra=documents.routed(documents.rows_in(documents.SCORES)),
+    )
     async def invocations(request: Request) -> Response:
         """The scores of rows, as MLflow's and the platforms' clients ask for them."""
         scored = await service.score(request)

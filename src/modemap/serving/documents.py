@@ -5,7 +5,7 @@ from typing import Any
 from modemap.serving.bodies import ARROW, CSV, JSON
 from modemap.serving.problems import MEDIA_TYPE
 
-__all__ = ["DESCRIPTION", "ENCODED", "EXPLAINED", "SCORES", "encoding_in", "rows_in"]
+__all__ = ["DESCRIPTION", "ENCODED", "EXPLAINED", "SCORES", "encoding_in", "routed", "rows_in"]
 
 DESCRIPTION = """Scores of rows by the champion of the registry: where a row lies on the map, how
 unusual it is, and why. Columns are those of `/v1/models`; other columns of a row are left alone,
@@ -121,6 +121,15 @@ def rows_in(answer: Schema) -> dict[str, Any]:
         },
         "responses": _responses(answer),
     }
+
+
+def routed(said: dict[str, Any]) -> dict[str, Any]:
+    """Add what a route takes that a canary answers in part: whom or what the request is about."""
+    text = (
+        "Of whom or what the rows are: during a rollout the same key has the same release answer."
+    )
+    key = {"name": "X-Modemap-Key", "in": "header", "description": text}
+    return {**said, "parameters": [{**key, "schema": {"type": "string"}}]}
 
 
 def encoding_in() -> dict[str, Any]:

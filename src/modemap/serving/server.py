@@ -14,7 +14,7 @@ from modemap.params import PARAMS_FILE, ServeParams, load_params
 from modemap.serving.app import create_app
 from modemap.serving.following import Follower, champion_source, directory_source
 
-__all__ = ["KEYS_VARIABLE", "read_keys", "run_service"]
+__all__ = ["KEYS_VARIABLE", "listening", "read_keys", "run_service"]
 
 KEYS_VARIABLE = "MODEMAP_API_KEYS"
 SHA256_LENGTH = 64
@@ -49,14 +49,21 @@ def run_service(root: Path, *, host: str, port: int, release: Path | None = None
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
-    with _listening(host, port) as listener:
+    with listening(host, port) as listener:
         log.info("http://%s:%s until Ctrl-C", host, listener.getsockname()[1])
         uvicorn.Server(config).run(sockets=[listener])
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def listening(host: str, port: int) -> socket.socket:
+    """Return a socket that listens at ``host`` and ``port``, any free one for 0.
+
+    Raises
+    ------
+    ParamsError
+        If it is no address of this machine, or something listens there.
+    """
     try:
-        return socket.create_server((host, port), family=_family(host), backlog=BACKLOG)
+        listener = socket.create_server((host, port), family=_family(host), backlog=BACKLOG)
     except OSError as error:
         raise ParamsError(
             f"--host {host} --port {port}",
@@ -64,6 +71,9 @@ def _listening(host: str, port: int) -> socket.socket:
             found=error.strerror or str(error),
             hint="stop what listens there, or take --port 0 for any that is free",
         ) from None
+    # Connections inherit it; asyncio sets it only where a socket names its protocol.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 def _family(host: str) -> socket.AddressFamily:
