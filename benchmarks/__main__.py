@@ -1,6 +1,6 @@
 """`python -m benchmarks [SUITE …]`: measure, print, write; exit 1 when a bar does not hold.
 
-The suites `billion`, `dask`, `drift`, `race`, `registry` and `scale` run only where they are named.
+Those of `billion`, `dask`, `drift`, `race`, `registry`, `scale` and `serve` run only where named.
 """
 
 import importlib
