@@ -14,7 +14,7 @@ RUN python3 -m venv /opt/uv \
     && awk '/^uv==/ {on=1; print; next} on && /^ / {print; next} {on=0}' requirements.lock > /opt/uv/uv.lock \
     && /opt/uv/bin/python -m pip install --quiet --no-cache-dir --no-deps --require-hashes -r /opt/uv/uv.lock \
     && python3 -m venv --without-pip /opt/venv \
-    && /opt/uv/bin/uv pip install --quiet --constraints requirements.lock --extra workflow -r pyproject.toml hatchling editables
+    && /opt/uv/bin/uv pip install --quiet --constraints requirements.lock --extra workflow --extra serve --extra postgresql -r pyproject.toml hatchling editables
 
 COPY . .
 

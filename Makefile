@@ -65,6 +65,17 @@ github-%: # the steps of the workflows that talk to GitHub; they need no package
 ui: $(READY) ## look at the runs: Prefect and MLflow on this machine, until Ctrl-C
 	@$(BIN)/modemap ui
 
+.PHONY: demo
+demo: $(READY) ## the closed loop told on real months, with real servers, in demo/ (made anew; three minutes)
+	@rm -rf demo
+	@$(BIN)/python -m examples.demo demo
+
+.PHONY: up down
+up: ## the service and all around it in containers: docs/compose.md (needs Docker)
+	@COMMIT="$$(git rev-parse HEAD)" docker compose up --build --detach --wait
+down: ## stop these containers; their volumes stay
+	@docker compose down
+
 .PHONY: check
 check: $(READY) ## lint, formatting, types, import contracts, workflows, Dockerfile
 	@$(BIN)/ruff check .
@@ -103,6 +114,10 @@ bench-scale: $(READY) ## how ingest, validate and prepare grow with rows (ROWS=1
 .PHONY: bench-race
 bench-race: $(READY) ## a hundred promoters at once, a hundred rounds (RACE_PROCESSES, RACE_ROUNDS)
 	@$(BIN)/python -m benchmarks race
+
+.PHONY: bench-serve
+bench-serve: $(READY) ## the service beside others, under load, overload, swaps, and for five minutes
+	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks serve
 
 .PHONY: clean
 clean: ## remove outputs and caches; records of runs (mlruns, .prefect, DVC's cache, findings) and .venv stay

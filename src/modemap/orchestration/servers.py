@@ -6,15 +6,25 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from modemap.errors import StageError
 from modemap.orchestration.environment import tool_environment
 from modemap.orchestration.processes import stop_group
 
-__all__ = ["Server", "free_port", "mlflow_server", "prefect_server", "wait_until_healthy"]
+__all__ = [
+    "Command",
+    "Server",
+    "free_port",
+    "mlflow_command",
+    "mlflow_server",
+    "prefect_command",
+    "prefect_server",
+    "wait_until_healthy",
+]
 
 HOST = "127.0.0.1"
 START_SECONDS = 120.0
@@ -76,10 +86,19 @@ def wait_until_healthy(url: str, alive: object = None, seconds: float = START_SE
         time.sleep(0.1)
 
 
-@contextmanager
-def prefect_server(root: Path, port: int = 0) -> Iterator[Server]:
-    """Start Prefect's server on the checkout's own database; stop it at the end of the block."""
-    port = free_port(port)
+@dataclass(frozen=True)
+class Command:
+    """How a server is started, and where it answers then."""
+
+    name: str
+    words: Sequence[str]
+    environment: Mapping[str, str]
+    url: str
+    health: str
+
+
+def prefect_command(root: Path, port: int) -> Command:
+    """Return the command of Prefect's server on the checkout's own database."""
     url = f"http://{HOST}:{port}"
     environment = tool_environment(root) | {
         "PREFECT_SERVER_API_HOST": HOST,
@@ -87,34 +106,43 @@ def prefect_server(root: Path, port: int = 0) -> Iterator[Server]:
         "PREFECT_API_URL": f"{url}/api",  # the UI calls this address
         "PREFECT_SERVER_API_KEEPALIVE_TIMEOUT": str(KEEP_ALIVE_SECONDS),
     }
-    command = ["-m", "prefect", "server", "start", "--host", HOST, "--port", str(port)]
-    with _running(root, "Prefect", command, environment) as (child, log):
-        yield Server("Prefect", child, url, f"{url}/api/health", log)
+    words = ["-m", "prefect", "server", "start", "--host", HOST, "--port", str(port)]
+    return Command("Prefect", [sys.executable, *words], environment, url, f"{url}/api/health")
+
+
+def mlflow_command(root: Path, port: int) -> Command:
+    """Return the command of MLflow's server on the checkout's own database."""
+    url = f"http://{HOST}:{port}"
+    words = ["-m", "mlflow", "ui", "--host", HOST, "--port", str(port), "--workers", "1"]
+    words += ["--backend-store-uri", f"sqlite:///{root / 'mlruns' / 'mlflow.db'}"]
+    words += ["--default-artifact-root", str(root / "mlruns" / "artifacts")]
+    command = [sys.executable, *words]
+    return Command("MLflow", command, tool_environment(root), url, f"{url}/health")
+
+
+@contextmanager
+def prefect_server(root: Path, port: int = 0) -> Iterator[Server]:
+    """Start Prefect's server on the checkout's own database; stop it at the end of the block."""
+    with _running(root, prefect_command(root, free_port(port))) as server:
+        yield server
 
 
 @contextmanager
 def mlflow_server(root: Path, port: int = 0) -> Iterator[Server]:
     """Start MLflow's server on the checkout's own database; stop it at the end of the block."""
-    port = free_port(port)
-    url = f"http://{HOST}:{port}"
-    command = ["-m", "mlflow", "ui", "--host", HOST, "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", f"sqlite:///{root / 'mlruns' / 'mlflow.db'}"]
-    command += ["--default-artifact-root", str(root / "mlruns" / "artifacts")]
-    with _running(root, "MLflow", command, tool_environment(root)) as (child, log):
-        yield Server("MLflow", child, url, f"{url}/health", log)
+    with _running(root, mlflow_command(root, free_port(port))) as server:
+        yield server
 
 
 @contextmanager
-def _running(
-    root: Path, name: str, command: list[str], environment: dict[str, str]
-) -> Iterator[tuple[subprocess.Popen[str], Path]]:
-    log = root / ".modemap" / f"{name.lower()}-server.log"
+def _running(root: Path, command: Command) -> Iterator[Server]:
+    log = root / ".modemap" / f"{command.name.lower()}-server.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as output:
         child = subprocess.Popen(
-            [sys.executable, *command],
+            command.words,
             cwd=root,
-            env=environment,
+            env=command.environment,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -122,6 +150,6 @@ def _running(
             start_new_session=True,
         )
     try:
-        yield child, log
+        yield Server(command.name, child, command.url, command.health, log)
     finally:
         stop_group(child)
