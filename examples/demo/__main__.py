@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from examples.demo.picture import draw
-from examples.demo.traffic import N_ROWS, PER_SECOND, Traffic, faults, models, share_of_canary
+from examples.demo.traffic import N_ROWS, PER_SECOND, Traffic, champion, faults, share_of_canary
 from examples.demo.upkeep import Upkeep, kept_up
 from modemap.data.flights import packaged_months
 from modemap.files import staged_file
@@ -186,7 +186,7 @@ def _follow(story: Story, url: str) -> None:
     said = f"the gate has passed version {answer['version']}"
     story.say(f"{said}: {answer['why']}", "canary")
     version = answer["version"]
-    story.until(lambda: models(url)["champion"]["version"] == version, "promotion")
+    story.until(lambda: champion(url) == version, "promotion")
     story.say(f"the service has promoted version {version}", "promoted")
 
 

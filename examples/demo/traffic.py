@@ -17,7 +17,7 @@ from scipy.stats import binom
 
 from modemap.orchestration.servers import wait_until_healthy
 
-__all__ = ["Answer", "Traffic", "faults", "models", "share_of_canary"]
+__all__ = ["Answer", "Traffic", "champion", "faults", "share_of_canary"]
 
 PER_SECOND = 30
 N_ROWS = 5  # of a request
@@ -104,10 +104,14 @@ class Traffic(threading.Thread):
         return Answer(time.time(), key, 0, 0, time.monotonic() - began, n_asked)
 
 
-def models(url: str) -> dict[str, Any]:
-    """Return what the service has loaded, by role: champion, canary."""
-    with urllib.request.urlopen(f"{url}/v1/models", timeout=SECONDS) as answer:  # noqa: S310  # ours
-        return {model["role"]: model for model in json.load(answer)["models"]}
+def champion(url: str) -> int | None:
+    """Return which version is the service's champion, None while the service is away."""
+    try:
+        with urllib.request.urlopen(f"{url}/v1/models", timeout=SECONDS) as answer:  # noqa: S310  # ours
+            models = json.load(answer)["models"]
+    except OSError:
+        return None
+    return next(model["version"] for model in models if model["role"] == "champion")
 
 
 def share_of_canary(answers: Sequence[Answer], version: int) -> tuple[int, int]:

@@ -30,6 +30,7 @@ PORTS = {"mlflow": 5000, "prefect": 4200, "serve": 8080, "prometheus": 9090}
 ONCE = ("train", "deploy")
 STAYING = ("mlflow", "prefect", "worker", "serve", "prometheus")
 NOT_HERE = {"grafana": "Debian has no package of it", "postgres": "Debian's is started instead"}
+ENTRYPOINTS = {"prometheus": ("prometheus",)}  # of images that are not ours
 SECONDS = 120
 
 
@@ -39,19 +40,18 @@ def services() -> dict[str, dict[str, Any]]:
     return YAML(typ="safe").load(text)["services"]
 
 
-def test_it_is_what_compose_reads():
-    """It follows the specification's schema; a wrong key would not."""
+def test_it_is_what_compose_reads(tmp_path):
+    """It follows the specification's schema; a wrong key does not."""
     check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
+    wrong = tmp_path / "compose.yaml"
+    wrong.write_text(FILE.read_text().replace("healthcheck:", "healthchecks:"))
 
-    good = subprocess.run([*check, FILE], capture_output=True, text=True, check=False)
-    wrong = subprocess.run(
-        [*check, "-"], input=FILE.read_text().replace("healthcheck:", "healthchecks:"),
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    codes = [
+        subprocess.run([*check, path], capture_output=True, check=False).returncode
+        for path in (FILE, wrong)
+    ]
 
-    assert good.returncode == 0, good.stdout
-    assert "healthchecks" in wrong.stdout
-    assert wrong.returncode == 1
+    assert codes == [0, 1]
 
 
 @pytest.mark.parametrize("name", services())
@@ -92,7 +92,8 @@ class Here:
     def words(self, name: str, of: str = "") -> list[str]:
         """Return the words of a command or a health check, meant for this machine."""
         written = self.services[name]["healthcheck"]["test"][1:] if of else None
-        return [self._meant(word) for word in written or self.services[name]["command"]]
+        command = [*ENTRYPOINTS.get(name, ()), *self.services[name]["command"]]
+        return [self._meant(word) for word in written or command]
 
     def environment(self, name: str) -> dict[str, str]:
         """Return the environment of a service."""

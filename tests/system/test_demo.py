@@ -113,7 +113,7 @@ def log_of(versions: Sequence[int], status: int = 200) -> list[Answer]:
         ([1] * 50 + [1, 1, 2] * 50 + [2] * 50, 200, []),
         ([1] * 50 + [1, 1, 2] * 50 + [2] * 50, 500, ["request 0: status 500"]),
         ([1] * 50 + [1, 1, 1, 2] * 3 + [2] * 50, 200, []),
-        ([1] * 50 + [2, 2, 1] * 50 + [2], 200, ["the canary answered 99 of 149"]),
+        ([1] * 50 + [2, 2, 1] * 50 + [2], 200, ["the canary answered 99 of 148"]),
         ([1] * 50 + [2] * 50, 200, ["version 2 was never beside another"]),
         ([1] * 50 + [1, 1, 2] * 50 + [1], 200, ["the last answer is version 1's"]),
         ([1] * 50, 200, ["version 2 was never beside another", "the last answer is version 1's"]),
