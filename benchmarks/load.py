@@ -6,9 +6,7 @@ that had to wait.
 
 import asyncio
 import time
-from collections import deque
 from dataclasses import dataclass
-from itertools import cycle
 
 __all__ = ["Load", "as_many", "at_rate", "request"]
 
@@ -51,12 +49,12 @@ def as_many(port: int, what: bytes, n_connections: int, seconds: float) -> Load:
 
 
 class _Connection(asyncio.Protocol):
-    """One connection: answers come in the order of the requests."""
+    """One connection, on which one request at a time waits for its answer."""
 
-    def __init__(self, load: Load) -> None:
-        self.load, self.waiting = load, deque[float]()
+    def __init__(self, load: Load, free: list["_Connection"]) -> None:
+        self.load, self.free = load, free
         self.answered = asyncio.Event()
-        self._buffer = b""
+        self._due, self._buffer = 0.0, b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101  # of TCP
@@ -64,44 +62,54 @@ class _Connection(asyncio.Protocol):
 
     def send(self, what: bytes, due: float) -> None:
         """Send a request that was due at a moment."""
-        self.waiting.append(due)
+        self._due = due
         self.answered.clear()
         self.transport.write(what)
 
     def data_received(self, data: bytes) -> None:
-        """Take note of each whole answer."""
+        """Take note of the answer once it is whole."""
         self._buffer += data
-        while (end := self._buffer.find(b"\r\n\r\n")) >= 0:
-            head = self._buffer[:end].lower()
-            length = int(head.partition(b"content-length:")[2].split(b"\r\n")[0])
-            if len(self._buffer) < end + 4 + length:
-                return
-            self._buffer = self._buffer[end + 4 + length :]
-            self.load.statuses.append(int(head.split()[1]))
-            self.load.seconds.append(time.perf_counter() - self.waiting.popleft())
-            self.answered.set()
+        end = self._buffer.find(b"\r\n\r\n")
+        if end < 0:
+            return
+        head = self._buffer[:end].lower()
+        length = int(head.partition(b"content-length:")[2].split(b"\r\n")[0])
+        if len(self._buffer) < end + 4 + length:
+            return
+        self._buffer = b""
+        self.load.statuses.append(int(head.split()[1]))
+        self.load.seconds.append(time.perf_counter() - self._due)
+        self.free.append(self)
+        self.answered.set()
 
 
-async def _connections(port: int, n: int, load: Load) -> list[_Connection]:
+async def _connected(port: int, load: Load, free: list[_Connection]) -> _Connection:
     loop = asyncio.get_running_loop()
-    made = [
-        await loop.create_connection(lambda: _Connection(load), "127.0.0.1", port) for _ in range(n)
-    ]
-    return [connection for _, connection in made]
+    _, made = await loop.create_connection(lambda: _Connection(load, free), "127.0.0.1", port)
+    return made
 
 
 async def _at_rate(port: int, what: bytes, per_second: float, seconds: float) -> Load:
-    load = Load([], [], seconds)
-    connections = await _connections(port, N_CONNECTIONS, load)
+    """Send each request on a connection of its own while all others wait for answers."""
+    load, free = Load([], [], seconds), list[_Connection]()
+    connections = [await _connected(port, load, free) for _ in range(N_CONNECTIONS)]
+    free += connections
     began, n = time.perf_counter(), round(per_second * seconds)
-    free = cycle(connections)
+    opening = set[asyncio.Task[None]]()
+
+    async def send_on_another(due: float) -> None:
+        connections.append(await _connected(port, load, free))
+        connections[-1].send(what, due)
+
     for i in range(n):
         due = began + i / per_second
-        if (wait := due - time.perf_counter()) > 0:
-            await asyncio.sleep(wait)
-        elif i % N_CONNECTIONS == 0:
-            await asyncio.sleep(0)  # answers are read though requests are late
-        next(free).send(what, due)
+        await asyncio.sleep(max(due - time.perf_counter(), 0))
+        if free:
+            free.pop().send(what, due)
+        else:
+            task = asyncio.create_task(send_on_another(due))
+            opening.add(task)
+            task.add_done_callback(opening.discard)
     deadline = time.perf_counter() + LATE_SECONDS
     while len(load.statuses) < n and time.perf_counter() < deadline:
         await asyncio.sleep(0.01)
@@ -111,8 +119,8 @@ async def _at_rate(port: int, what: bytes, per_second: float, seconds: float) ->
 
 
 async def _as_many(port: int, what: bytes, n_connections: int, seconds: float) -> Load:
-    load = Load([], [], seconds)
-    connections = await _connections(port, n_connections, load)
+    load, free = Load([], [], seconds), list[_Connection]()
+    connections = [await _connected(port, load, free) for _ in range(n_connections)]
     ends = time.perf_counter() + seconds
 
     async def repeat(connection: _Connection) -> None:
