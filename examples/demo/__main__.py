@@ -102,7 +102,6 @@ def main(root: Path) -> int:
         stack.callback(traffic.stop)
         _watch(story, traffic)
         _follow(story, url)
-        time.sleep(5)  # of answers by the new champion
         answers = traffic.stop()
         traffic.write(root / "requests.csv")
     draw(answers, story.moments, root / "reports" / "demo.png")
@@ -188,6 +187,7 @@ def _follow(story: Story, url: str) -> None:
     version = answer["version"]
     story.until(lambda: champion(url) == version, "promotion")
     story.say(f"the service has promoted version {version}", "promoted")
+    story.call("modemap", "report")
 
 
 def _found(story: Story) -> Finding:

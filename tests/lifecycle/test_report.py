@@ -11,6 +11,7 @@ from modemap.lifecycle.gate import gate
 from modemap.lifecycle.promote import promote
 from modemap.lifecycle.register import register
 from modemap.lifecycle.report import write_report
+from modemap.lifecycle.rollout import roll_out
 from modemap.release import load_release
 from modemap.reporting.story import Stopped
 from tests.pages import read_page
@@ -77,13 +78,17 @@ def test_a_candidate_stands_beside_the_champion(project, releases):
 
     as_candidate = report(project)
     gate(project.root).require()
+    roll_out(project.root, share=0.2, why="a trial")
+    as_canary = report(project)
     promote(project.root)
     as_champion = report(project)
 
-    for page in (as_candidate, as_champion):
+    for page in (as_candidate, as_canary, as_champion):
         assert page.number("quantization_error") == 0.125
         assert page.number("other-quantization_error") == before
     assert f"Version {version.number} is a candidate" in as_candidate.text
+    assert "Version 2 is a canary beside the champion" in as_canary.text
+    assert "Version 1 stays the champion" in as_canary.text
     assert "was not judged yet: modemap gate 2" in as_candidate.text
     assert "champion, version 1" in as_candidate.text
     assert "version 1, before it" in as_champion.text

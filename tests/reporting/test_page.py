@@ -206,6 +206,7 @@ def test_nothing_known_still_makes_a_page(story):
         ({"version": None, "verdict": told.Verdict(True, 3, None, [])}, "A release that passed"),
         ({"champion": 4}, "Version 4 is the champion"),
         ({"verdict": None}, "Version 4 is a candidate"),
+        ({"rollout": "canary"}, "Version 4 is a canary beside the champion"),
     ],
 )
 def test_the_headline_says_where_the_release_stands(story, changes, headline):

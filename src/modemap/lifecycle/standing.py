@@ -45,6 +45,7 @@ def find_standing(
         other=other,
         metrics=[Metric(name, evaluation.get(name), others.get(name)) for name in REQUIRED_METRICS],
         verdict=_verdict(registry.read_verdict(version) if version else verdict),
+        rollout=_rollout(head, version),
     )
 
 
@@ -56,6 +57,13 @@ def find_unregistered(
         return None
     metrics = [Metric(name, evaluation.get(name), None) for name in REQUIRED_METRICS]
     return Standing(None, None, "", "", "", None, metrics, _verdict(verdict))
+
+
+def _rollout(head: Head, version: Version | None) -> str | None:
+    beside = head.rollout
+    if beside is None or version is None or beside.version != version.number:
+        return None
+    return beside.kind
 
 
 def _other(head: Head, version: Version | None) -> int | None:

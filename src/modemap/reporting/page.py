@@ -141,6 +141,8 @@ def _headline(story: Story) -> str:
     state = "is a candidate"
     if story.standing.is_champion:
         state = "is the champion"
+    elif story.standing.rollout is not None:
+        state = f"is a {story.standing.rollout} beside the champion"
     elif verdict is not None and not verdict.passed:
         state = "was stopped by the gate"
     return f"Version {version} {state}"

@@ -223,6 +223,7 @@ class Standing:
     other: int | None  # the version whose metrics stand beside: the champion, or the one before it
     metrics: Sequence[Metric]
     verdict: Verdict | None
+    rollout: str | None = None  # canary or shadow, if this release is one beside the champion
 
     @property
     def is_champion(self) -> bool:
