@@ -6,7 +6,7 @@ that had to wait.
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 __all__ = ["Load", "as_many", "at_rate", "request"]
 
@@ -21,6 +21,7 @@ class Load:
     statuses: list[int]
     seconds: list[float]
     over: float  # seconds from the first to the last
+    late: list[float] = field(default_factory=list)  # seconds by which requests were sent late
 
     def of(self, status: int) -> list[float]:
         """Return the seconds of answers with ``status``, sorted."""
@@ -104,6 +105,7 @@ async def _at_rate(port: int, what: bytes, per_second: float, seconds: float) ->
     for i in range(n):
         due = began + i / per_second
         await asyncio.sleep(max(due - time.perf_counter(), 0))
+        load.late.append(time.perf_counter() - due)
         if free:
             free.pop().send(what, due)
         else:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -304,6 +305,7 @@ def test_what_a_release_fills_is_filled_in_the_window_too():
 
     class Release:
         columns = preparation.columns
+        manifest: ClassVar = {"params": {}}
 
     Release.preparation = preparation
     table = pa.table({"delay": [1.0, None, 3.0], "distance": [None, 20.0, 30.0]})

@@ -16,11 +16,11 @@ KINDS = (
     "clumps", "one cloud", "a lattice of ties", "twenty of each", "all units equal", "far off",
     "huge", "tiny", "below float32", "subnormal", "far out", "single precision", "units themselves",
 )  # fmt: skip
-N_UNITS = 640  # 20 groups of 32
+N_UNITS = 1280  # 40 groups of 32, 80 of 16
 
 
 def samples_and_codebook(kind, n_features=3):
-    """Return 1500 samples and 640 units in no order."""
+    """Return 1500 samples and 1280 units in no order."""
     rng = np.random.default_rng(0)
     places = rng.normal(size=(9, n_features)) * (kind != "one cloud")
     X = places[rng.integers(0, 9, size=1500)] + rng.normal(0.0, 0.2, size=(1500, n_features))
@@ -28,7 +28,7 @@ def samples_and_codebook(kind, n_features=3):
     codebook = codebook + rng.normal(0.0, 0.2, size=(N_UNITS, n_features))
     match kind:
         case "a lattice of ties":
-            codebook = rng.permutation(np.indices((10, 8, 8)).reshape(3, -1).T).astype(float)
+            codebook = rng.permutation(np.indices((20, 8, 8)).reshape(3, -1).T).astype(float)
             X = rng.integers(-2, 22, size=(1500, 3)) / 2
         case "twenty of each":
             codebook = rng.permutation(np.repeat(codebook[::20], 20, axis=0))
@@ -237,7 +237,7 @@ def test_scores_that_are_no_numbers_hide_no_other(is_grouped):
 def test_maps_are_the_same_with_groups(monkeypatch):
     """Codebook, counts and errors of a whole fit, to the bit."""
     X, codebook = samples_and_codebook("clumps")
-    som = SelfOrganizingMap(20, 32, init=codebook, max_iter=4)
+    som = SelfOrganizingMap(40, 32, init=codebook, max_iter=4)
     plain = som.fit(X).codebook_, som.unit_counts_, som.history_["quantization_error"]
 
     monkeypatch.setattr(passes, "GROUPED", 1)
