@@ -118,8 +118,12 @@ def share_of_canary(answers: Sequence[Answer], version: int) -> tuple[int, int]:
     """Return how many requests ``version`` answered while it was a canary, and of how many.
 
     Then both versions answered: from the first answer of the one to the last of the other, these
-    two left out, since they were not drawn.
+    two left out, since they were not drawn. Where the service died meanwhile, it is the time since:
+    until it has loaded the canary again it answers all by the champion.
     """
+    began = [n for n, answer in enumerate(answers) if answer.n_asked > 1]
+    if began:
+        answers = answers[began[-1] :]
     is_new = [answer.version == version for answer in answers]
     if not any(is_new) or all(is_new):
         return 0, 0

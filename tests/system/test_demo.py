@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,15 @@ def test_servers_are_killed(tmp_path):
     assert [finding.closed["outcome"] for finding in read_findings(tmp_path / "demo")][-1] in {
         "rolled out", "promoted",
     }  # fmt: skip
+
+
+def test_the_share_counts_from_when_the_canary_was_back():
+    """A service that was killed answers by the champion until it has loaded both."""
+    answers = log_of([1] * 50 + [1, 1, 2] * 30 + [1] * 500 + [1, 1, 2] * 50 + [2] * 9)
+    answers[140] = replace(answers[140], n_asked=2)
+
+    assert share_of_canary(answers, 2) == (48, 145)
+    assert faults(answers, 2, 0.3) == []
 
 
 def log_of(versions: Sequence[int], status: int = 200) -> list[Answer]:

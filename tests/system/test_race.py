@@ -17,6 +17,10 @@ from tests.postgresql import postgresql
 pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 
 N_PROCESSES, N_ROUNDS = 32, 10
+SETTINGS = {
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    "MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": str(N_PROCESSES),  # else a slow machine's callers wait 30 s
+}
 
 
 @contextmanager
@@ -30,7 +34,7 @@ def served(database: str, folder: Path) -> Iterator[str]:
         child = subprocess.Popen(
             [sys.executable, *command],
             cwd=folder,
-            env=tool_environment(folder) | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+            env=tool_environment(folder) | SETTINGS,
             stdout=log,
             stderr=subprocess.STDOUT,
             text=True,

@@ -12,6 +12,7 @@ from modemap.kernels.columns.points import moments
 from modemap.kernels.columns.sampling import sampling_table
 from modemap.kernels.compilation import is_compiled
 from modemap.kernels.maps.grid import Grid
+from modemap.kernels.maps.panels import MIN_GROUPS
 from modemap.kernels.passes import (
     GROUPED,
     Prepared,
@@ -52,7 +53,8 @@ def _warm_maps() -> None:
         rates = radii = np.ones(1)
         present(X, order, rates, radii, codebook, Grid(1, 2), is_missing=is_missing)
     mixed(codebook, codebook)
-    many, codebook = np.ones((GROUPED // 2, 2)), np.arange(1024.0).reshape(512, 2)
+    n_units = 64 * MIN_GROUPS  # no panel is wider on any processor
+    many, codebook = np.ones((GROUPED // 2, 2)), np.arange(2.0 * n_units).reshape(n_units, 2)
     sums_by_unit(many, np.ones(len(many)), Prepared(codebook))  # in groups
     nearest_units(many, codebook)
 
