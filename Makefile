@@ -66,7 +66,7 @@ ui: $(READY) ## look at the runs: Prefect and MLflow on this machine, until Ctrl
 	@$(BIN)/modemap ui
 
 .PHONY: demo
-demo: $(READY) ## the closed loop told on real months, with real servers, in demo/ (made anew; three minutes)
+demo: $(READY) ## the closed loop told on real months, with real servers, in demo/ (made anew; about three minutes)
 	@rm -rf demo
 	@$(BIN)/python -m examples.demo demo
 
