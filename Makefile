@@ -121,6 +121,6 @@ bench-serve: $(READY) ## the service beside others, under load, overload, swaps,
 
 .PHONY: clean
 clean: ## remove outputs and caches; records of runs (mlruns, .prefect, DVC's cache, findings) and .venv stay
-	@rm -rf data models reports/*/ reports/*.parquet reports/*.html dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis
-	@find .modemap -mindepth 1 -maxdepth 1 -not -name findings -exec rm -rf {} + 2>/dev/null || true
+	@rm -rf demo data models reports/*/ reports/*.parquet reports/*.html dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@[ ! -d .modemap ] || find .modemap -mindepth 1 -maxdepth 1 -not -name findings -exec rm -rf {} +
 	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
