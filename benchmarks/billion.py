@@ -6,7 +6,6 @@ from the page cache before. ``MODEMAP_BENCH_ROWS`` takes fewer rows.
 """
 
 import os
-import resource
 import shutil
 import sys
 import time
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 from benchmarks.bars import Bar
 from modemap import ModeNormalizer
 from modemap.estimators.encoding import ColumnEncoding, ModeEncoding
+from modemap.memory import peak_memory_mib
 
 __all__ = ["measure"]
 
@@ -102,7 +102,7 @@ def _disk_bars(given: Path) -> list[Bar]:
             lambda k=kept: _decode(normalizer, k, values, modes, again), values, modes
         )  # fmt: skip
         rounds.append((fit, read, there, read + write_5, back, read_5 + write_8))
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    memory = peak_memory_mib() / 2**10
     bars = []
     for i, name in enumerate(("fit", "transform", "inverse")):
         took, alone = (sorted(times[2 * i + j] for times in rounds) for j in (0, 1))

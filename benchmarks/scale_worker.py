@@ -1,7 +1,6 @@
 """Run one stage of the benchmark `scale`: STAGE FOLDER; print its seconds and peak memory."""
 
 import json
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -12,6 +11,7 @@ import pandas  # noqa: F401
 
 from benchmarks.scale import COLUMNS
 from modemap.data.kept import Kept
+from modemap.memory import peak_memory_mib
 from modemap.params import IngestParams, PrepareParams, ValidateParams
 from modemap.stages.ingest import ingest
 from modemap.stages.prepare import prepare
@@ -40,8 +40,7 @@ def main(stage: str, folder: Path) -> None:
     with Kept(folder / "kept" / stage).pruned() as kept:
         run(kept)
     seconds = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": round(seconds, 3), "peak_mib": round(peak)}))
+    print(json.dumps({"seconds": round(seconds, 3), "peak_mib": round(peak_memory_mib())}))
 
 
 def _stage(stage: str, folder: Path) -> Callable[[Kept], object]:

@@ -36,7 +36,7 @@ def test_from_registration_to_status(modemap):
         modemap(*command) for command in (["register"], ["gate"], ["promote"], ["status", "--json"])
     )
 
-    assert [code for code, _, _ in (registered, judged, promoted, told)] == [0] * 4
+    assert [code for code, _, _ in (registered, judged, promoted, told)] == [0] * 4, judged[1]
     assert registered[1].startswith("version 1: release ")
     assert "quantization_error  passed" in judged[1]
     assert "version 1 passed" in judged[1]
@@ -266,7 +266,7 @@ def test_a_release_is_judged_where_it_lies(modemap):
     """`gate --here` prints the table and registers nothing."""
     code, said, _ = modemap("gate", "--here")
 
-    assert code == 0
+    assert code == 0, said
     assert "loads" in said
     assert "passed; nothing was registered" in said
     assert modemap("gate", "1")[0] == 8

@@ -6,7 +6,6 @@ else the machine does weighs on both alike.
 """
 
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from modemap.errors import ModemapError, ReleaseError
 from modemap.lifecycle.behaviour import try_behaviour
+from modemap.memory import peak_memory_mib
 from modemap.release import Release, golden_mismatch, golden_rows, load_release
 
 __all__ = ["load_cleanly", "main"]
@@ -78,7 +78,7 @@ def main(directory: Path, digest: str, *champion: str) -> None:
         "load_seconds": loaded - started,
         "answer_seconds": answered - loaded,
         "behaviour": try_behaviour(release, rows),
-        "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "peak_memory_mib": peak_memory_mib(),
         **_costs(directory, digest),
     }
     rivals = [(release, rows)]

@@ -1,6 +1,5 @@
 """What a training costs: seconds, memory, latency. Never part of a stage's outputs."""
 
-import resource
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -9,6 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+
+from modemap.memory import peak_memory_mib
 
 __all__ = ["N_ROWS", "Cost", "measured"]
 
@@ -34,8 +35,7 @@ class Cost:
 
     def numbers(self) -> dict[str, float]:
         """Return what was measured, and the peak memory of this process so far."""
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        return {**self.seconds, "peak_memory_mib": peak}
+        return {**self.seconds, "peak_memory_mib": peak_memory_mib()}
 
 
 @contextmanager
