@@ -4,11 +4,12 @@ from itertools import product
 
 import numpy as np
 import pytest
-from scipy.special import digamma
+from scipy.special import digamma, logsumexp
 from sklearn.mixture import BayesianGaussianMixture as Peer
 
 from modemap.errors import ReleaseError
 from modemap.estimators import BayesianGaussianMixture
+from modemap.estimators.expectation import log_totals
 from modemap.estimators.state import load_state, save_state
 from modemap.sketch import ColumnSketch
 
@@ -288,6 +289,19 @@ def test_threads_change_no_bit():
     )
 
     np.testing.assert_array_equal(one.covariances_, two.covariances_)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("n_components", [1, 2, 3, 10, 40])
+def test_totals_of_scores_are_those_of_scipy(n_components):
+    """To the bit: where several are largest, none has a probability, or all are huge."""
+    rng = np.random.default_rng(n_components)
+    scores = rng.normal(size=(100, n_components)) * 10.0 ** rng.integers(0, 6, (100, 1))
+    scores[::3] = scores[::3, :1]
+    scores[1::7, -1] = -np.inf
+    scores[2] = -np.inf
+
+    np.testing.assert_array_equal(log_totals(scores), logsumexp(scores, axis=1))
 
 
 @pytest.mark.parametrize("covariance_type", ["full", "diag"])

@@ -181,6 +181,9 @@ class ColumnCoder:
         values, modes = np.empty(n, self.dtype), np.empty(n, np.uint8)
         if seed is not None:
             self._sampling_table()  # once, before the threads
+        if n <= CHUNK:
+            rows = self._encode_chunk(column, seed, first_row, values, modes)
+            return ColumnEncoding(values, modes, rows, np.asarray(column[rows]), column.dtype)
 
         def encoded(part: slice) -> list[IntArray]:
             kept_rows = []

@@ -9,7 +9,6 @@ from typing import Any, Self
 import numpy as np
 from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import logsumexp
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
@@ -23,6 +22,7 @@ from modemap.estimators.checks import (
     check_number,
     check_sample_weight,
     check_threads,
+    is_ready,
 )
 from modemap.estimators.evidence import (
     Evidence,
@@ -31,7 +31,7 @@ from modemap.estimators.evidence import (
     evidence_of_sketch,
     evidence_of_spread,
 )
-from modemap.estimators.expectation import scores_of
+from modemap.estimators.expectation import log_totals, scores_of
 from modemap.estimators.iteration import Fit, Sample, Settings, iterated
 from modemap.estimators.points import Points
 from modemap.estimators.posterior import (
@@ -254,7 +254,7 @@ class BayesianGaussianMixture(DensityMixin, BaseEstimator):
 
     def score_samples(self, X: ArrayLike) -> FloatArray:
         """Return the expected log density of each row under the posterior, as scikit-learn does."""
-        return self._by_block(X, lambda scores: logsumexp(scores, axis=1))
+        return self._by_block(X, log_totals)
 
     def score(self, X: ArrayLike, y: object = None) -> float:
         """Return the mean of :meth:`score_samples`."""
@@ -265,7 +265,7 @@ class BayesianGaussianMixture(DensityMixin, BaseEstimator):
         """Return the log density of each row at the posterior's means: it integrates to 1."""
         check_is_fitted(self)
         density = plug_in(self._posterior(self.mean_prior_), self._prior(), self.weights_)
-        return self._by_block(X, lambda scores: logsumexp(scores, axis=1), density)
+        return self._by_block(X, log_totals, density)
 
     @property
     def scoring_weights_(self) -> FloatArray:
@@ -287,7 +287,7 @@ class BayesianGaussianMixture(DensityMixin, BaseEstimator):
         """Return the responsibilities, (n_samples, n_components)."""
 
         def resp(scores: FloatArray) -> FloatArray:
-            return np.asarray(np.exp(scores - logsumexp(scores, axis=1, keepdims=True)))
+            return np.asarray(np.exp(scores - log_totals(scores)[:, np.newaxis]))
 
         return self._by_block(X, resp)
 
@@ -397,6 +397,8 @@ class BayesianGaussianMixture(DensityMixin, BaseEstimator):
             self.__dict__.pop(name, None)
 
     def _checked(self, X: Any, *, reset: bool) -> NDArray[Any]:
+        if not reset and is_ready(X, self):
+            return np.asarray(X)
         checked: NDArray[Any] = validate_data(
             self,
             X,

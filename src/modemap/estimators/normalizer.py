@@ -24,6 +24,7 @@ from modemap.estimators.checks import (
     check_magnitude,
     check_number,
     check_threads,
+    is_ready,
 )
 from modemap.estimators.column_modes import ColumnModes, fit_column_modes
 from modemap.estimators.columns import Columns, columns_of, container_of
@@ -442,6 +443,8 @@ class ModeNormalizer(TransformerMixin, BaseEstimator):
 
     def _columns(self, X: Any, *, reset: bool) -> Columns:
         """Return the columns of ``X``, each in its own dtype."""
+        if not reset and is_ready(X, self):
+            return Columns(list(X.T), None, "array")
         columns = columns_of(X)
         if columns is None or columns.names is None:
             checked: NDArray[Any] = validate_data(

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from modemap.errors import DataError
 from modemap.estimators.blocks import block_rows
-from modemap.estimators.checks import LARGEST, check_choice, check_magnitude
+from modemap.estimators.checks import LARGEST, check_choice, check_magnitude, is_ready
 from modemap.estimators.decorrelation import Directions, learn_directions
 from modemap.estimators.saving import model_from, params_of, require, require_arrays
 from modemap.estimators.state import load_state, reading, save_state
@@ -318,14 +318,18 @@ class Preparation(BaseEstimator):
             self.scale_[places] = np.where(scales > 0, scales, 1.0)
 
     def _checked(self, X: ArrayLike) -> FloatArray:
-        checked: FloatArray = check_array(
-            X,
-            dtype=np.float64,
-            order="C",
-            ensure_all_finite="allow-nan",
-            ensure_min_samples=0,
-            input_name="X",
-        )
+        checked: FloatArray
+        if is_ready(X):
+            checked = np.asarray(X, np.float64)
+        else:
+            checked = check_array(
+                X,
+                dtype=np.float64,
+                order="C",
+                ensure_all_finite="allow-nan",
+                ensure_min_samples=0,
+                input_name="X",
+            )
         n_columns = len(self.columns)
         if checked.shape[1] != n_columns:
             raise ValueError(f"X must have {n_columns} columns, got {checked.shape[1]}")
@@ -347,6 +351,8 @@ class Preparation(BaseEstimator):
         return ~np.asarray(is_missing.any(axis=1))
 
     def _refuse_missing(self, X: FloatArray, policies: Sequence[str]) -> None:
+        if not np.isnan(X).any():
+            return
         for column, values in zip(self.columns, X.T, strict=True):
             is_missing = np.isnan(values)
             policy = self.missing[column]

@@ -20,14 +20,13 @@ from sklearn.utils.validation import validate_data
 
 from modemap.estimators.batches import Batches, Spread, folded_blocks
 from modemap.estimators.blocks import block_rows, cuts_of, reblocked
-from modemap.estimators.checks import check_magnitude, check_sample_weight
+from modemap.estimators.checks import FLOATS, check_magnitude, check_sample_weight, is_ready
 from modemap.estimators.folding import folded
 from modemap.kernels import FloatArray, has_missing
 
 __all__ = ["Part", "Samples", "checked_rows"]
 
 BLOCK_BYTES = 8 << 20  # of a sparse matrix that are dense at once
-DTYPES = (np.float64, np.float32)
 
 Result = TypeVar("Result")
 
@@ -169,15 +168,18 @@ def checked_rows(model: BaseEstimator, X: Any) -> Iterator[FloatArray]:
 
 
 def _checked(model: BaseEstimator, X: Any, *, reset: bool) -> Any:
-    checked = validate_data(
-        model,
-        X,
-        reset=reset,
-        dtype=DTYPES,
-        order="C",
-        accept_sparse="csr",
-        ensure_all_finite="allow-nan",
-    )
+    if not reset and is_ready(X, model):
+        checked = X
+    else:
+        checked = validate_data(
+            model,
+            X,
+            reset=reset,
+            dtype=FLOATS,
+            order="C",
+            accept_sparse="csr",
+            ensure_all_finite="allow-nan",
+        )
     check_magnitude(checked.data if issparse(checked) else checked)
     return checked
 
@@ -201,7 +203,7 @@ def _on_part(
     weights: FloatArray | None,
 ) -> Result:
     """Check a block where it lies, as the batches are checked here, and work on it."""
-    X = check_array(X, dtype=DTYPES, order="C", ensure_all_finite="allow-nan", input_name="X")
+    X = check_array(X, dtype=FLOATS, order="C", ensure_all_finite="allow-nan", input_name="X")
     check_magnitude(X)
     if weights is not None:
         X, weights = X[weights > 0], weights[weights > 0]

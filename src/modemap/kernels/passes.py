@@ -39,6 +39,7 @@ logger = logging.getLogger(__name__)
 PARTS_BYTES = 24 << 20  # what the parts of all chunks may take together
 GROUPED = 1 << 20  # values of samples from which on it pays to put units in groups
 ADDED = 256  # units whose sums a thread adds at once, or more
+FEW = 16  # samples that are not worth the packing of the units
 FAR = 1e15  # of units that are none: their distance stays finite and never wins
 
 
@@ -109,6 +110,8 @@ def nearest_units(
 ) -> tuple[IntArray, FloatArray]:
     """Return each sample's nearest unit and its distance, both (n_samples,), as float64 says it."""
     engine, X = _engine(), read_only(X)
+    if len(X) <= FEW:
+        return _nearest_of_few(X, codebook, metric)
     panels = packed(
         codebook, metric, engine.PANEL, has_missing=has_missing(X), n_threads=n_threads,
         is_grouped=X.size >= GROUPED,
@@ -120,6 +123,18 @@ def nearest_units(
 
     for _ in map_chunks(work, len(X), n_threads):
         pass
+    return units, np.sqrt(distances, out=distances) if metric == "euclidean" else distances
+
+
+def _nearest_of_few(
+    X: FloatArray, codebook: FloatArray, metric: str
+) -> tuple[IntArray, FloatArray]:
+    """Return what :func:`nearest_units` does, without panels, which take longer than the search."""
+    found = np.empty((len(X), len(codebook)))
+    features = np.ascontiguousarray(codebook.T)
+    _engine().distances_to_units(X, features, METRICS.index(metric), found)
+    units = found.argmin(axis=1)
+    distances = found[np.arange(len(X)), units]
     return units, np.sqrt(distances, out=distances) if metric == "euclidean" else distances
 
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from modemap.kernels import METRICS, Grid
+from modemap.kernels import METRICS, Grid, nearest_units
 from modemap.kernels.arrays import read_only
 from modemap.kernels.maps import compiled, portable
 from modemap.kernels.maps.panels import packed
@@ -135,6 +135,26 @@ def test_ties_go_to_the_lower_unit(engine):
     engine.find_two(read_only(np.array([[0.0], [0.2], [2.0]])), panels, pair)
 
     assert pair.tolist() == [[20, 21], [20, 21], [0, 1]]
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("n_features", [1, 2, 8, 17])
+def test_few_samples_are_answered_as_many(metric, dtype, n_features):
+    """To the bit, ties and missing values too, though no panels are packed for a few."""
+    rng = np.random.default_rng(0)
+    codebook = np.round(rng.normal(size=(300, n_features)), 2)
+    codebook[150] = codebook[0]
+    X = np.round(rng.normal(size=(64, n_features)), 2).astype(dtype)
+    X[:8], X[8] = codebook[:8], 0.0
+    if n_features > 1:
+        X[1::3, 0] = np.nan
+    units, distances = nearest_units(X, codebook, metric=metric)
+
+    for rows in (slice(0, 1), slice(1, 4), slice(5, 21)):
+        few = nearest_units(X[rows], codebook, metric=metric)
+        np.testing.assert_array_equal(few[0], units[rows])
+        np.testing.assert_array_equal(few[1], distances[rows])
 
 
 @pytest.mark.parametrize("engine", ENGINES)
