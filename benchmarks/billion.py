@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from benchmarks.bars import Bar
 from modemap import ModeNormalizer
 from modemap.estimators.encoding import ColumnEncoding, ModeEncoding
-from modemap.memory import peak_memory_mib
+from modemap.usage import peak_memory_mib
 
 __all__ = ["measure"]
 

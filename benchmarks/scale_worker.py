@@ -11,11 +11,11 @@ import pandas  # noqa: F401
 
 from benchmarks.scale import COLUMNS
 from modemap.data.kept import Kept
-from modemap.memory import peak_memory_mib
 from modemap.params import IngestParams, PrepareParams, ValidateParams
 from modemap.stages.ingest import ingest
 from modemap.stages.prepare import prepare
 from modemap.stages.validate import validate
+from modemap.usage import peak_memory_mib
 
 CONTRACT = f"""\
 key: [id]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modemap.reporting.charts import HEIGHT, WIDTH, chart, ticks
+from modemap.reporting.charts import HEIGHT, TREND, WIDTH, chart, ticks, trend
 
 
 def test_a_bar_for_each_bin_that_has_values(models):
@@ -53,3 +53,15 @@ def test_ticks_are_few_and_within(low, width):
 def test_ticks_are_round(low, high, expected):
     """Steps of 1, 2 or 5 times a power of ten."""
     assert ticks(low, high) == expected
+
+
+def test_a_trend_runs_from_the_first_to_the_last():
+    """From left to right, higher values higher, zero at the foot; one value is a dot."""
+    width, height = TREND
+
+    assert trend([0.0, 0.0]) == f"M0.0 {height}L{width} {height}"
+    places = [pair.split() for pair in trend([1.0, 3.0, 2.0])[1:].split("L")]
+    assert [float(x) for x, _ in places] == [0, width / 2, width]
+    heights = [height - float(y) for _, y in places]
+    assert heights[0] < heights[2] < heights[1] < height
+    assert trend([5.0]).endswith("h0")

@@ -390,6 +390,38 @@ def test_without_a_promotion_the_history_says_so(story):
     assert "Not to be told here: entry 2: it does not match." in page.text
 
 
+def cost_of(stage, day, **usage):
+    """Return what a training of January cost."""
+    return told.Cost(stage, "ab" * 32, f"2026-01-0{day}T00:00:00+00:00", usage)
+
+
+def test_what_training_costs_is_told_as_a_trend(story):
+    """The newest of each stage beside the median before it; a measure that it lacks is left out."""
+    costs = [
+        cost_of("train_som", 1, fit_seconds=4.0, peak_memory_mib=300.0, read_mib=9.0),
+        cost_of("train_mixture", 2, fit_seconds=1.0),
+        cost_of("train_som", 3, fit_seconds=2.0, peak_memory_mib=310.0),
+        cost_of("train_som", 4, fit_seconds=8.0, peak_memory_mib=305.0),
+    ]
+
+    page = read_page(render_report(replace(story, costs=costs)))
+
+    assert page.number("train_som-fit_seconds") == 8
+    assert "train_som: 3 trainings, the newest last" in page.text
+    assert "time of the fit, in s 8 3" in page.text
+    assert "most memory at once, in MiB 305 305" in page.text
+    assert "train_som-read_mib" not in page.facts
+    assert "time of the fit, in s 1 –" in page.text
+
+
+def test_without_a_training_the_costs_say_so(story):
+    """Nor do they stay silent where they cannot be read."""
+    assert "No training is on record yet." in read_page(render_report(story)).text
+
+    unread = replace(story, absent={"costs": "the database is locked"})
+    assert "Not to be told here: the database is locked." in read_page(render_report(unread)).text
+
+
 def test_the_way_of_a_release_is_drawn_from_data_to_version(story):
     """Every step is a box in its order; the whole is told in words for who cannot see it."""
     page = read_page(render_report(replace(story, origin=ORIGIN)))

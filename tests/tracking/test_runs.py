@@ -20,6 +20,7 @@ from modemap.tracking import (
     open_store,
 )
 from modemap.tracking._opened import PROCESS, opened_run
+from modemap.tracking.costs import recent_costs
 from modemap.tracking.runs import _log_data, numbers
 
 pytestmark = pytest.mark.workflow
@@ -290,3 +291,17 @@ def test_metrics_of_like_names_stay_apart():
 
     assert len(found) == 3
     assert found["a"] == 3.0
+
+
+def test_what_trainings_cost_is_read_oldest_first(store, training):
+    """The newest, of finished trainings alone: what came from a cache cost nothing."""
+    for seconds in (1.0, 2.0, 3.0):
+        content = f"map {seconds}".encode()
+        log_training_run(store, training(content=content, usage={"fit_seconds": seconds}))
+    ensure_run(store, training(content=b"another", started=None, usage={}))
+
+    costs = recent_costs(store, 2)
+
+    assert [cost.usage for cost in costs] == [{"fit_seconds": 2.0}, {"fit_seconds": 3.0}]
+    assert {cost.stage for cost in costs} == {"train_som"}
+    assert costs[0].started <= costs[1].started

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from modemap.errors import ModemapError, ReleaseError
 from modemap.lifecycle.behaviour import try_behaviour
-from modemap.memory import peak_memory_mib
 from modemap.release import Release, golden_mismatch, golden_rows, load_release
+from modemap.usage import peak_memory_mib
 
 __all__ = ["load_cleanly", "main"]
 

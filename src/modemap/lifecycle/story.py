@@ -21,7 +21,18 @@ from modemap.lifecycle.history_story import find_promoted, trace
 from modemap.lifecycle.lock import check_lock
 from modemap.lifecycle.standing import find_standing, find_unregistered
 from modemap.params import Params, load_params
-from modemap.reporting.story import Batch, Column, Contract, Data, Models, Standing, Stopped, Story
+from modemap.reporting.story import (
+    Batch,
+    Column,
+    Contract,
+    Cost,
+    Data,
+    Models,
+    Standing,
+    Stopped,
+    Story,
+)
+from modemap.tracking.costs import recent_costs
 from modemap.tracking.lineage import UNKNOWN, read_lineage
 from modemap.tracking.registry import Registry, Version
 from modemap.tracking.store import open_store, store_exists
@@ -32,6 +43,7 @@ Part = TypeVar("Part")
 
 RAW, PREPARED = Path("data", "raw"), Path("data", "prepared")
 RELEASE, REPORTS = Path("models", "release"), Path("reports")
+N_TRAININGS = 40  # whose costs are told
 MAP_ALONE = "the map alone sees it"
 UNREADABLE = (ModemapError, OSError, ValueError, LookupError, TypeError)
 
@@ -98,6 +110,12 @@ class _Teller:
             read_suite(self.root / self.params.validate_.suite),
         )
 
+    def costs(self) -> list[Cost]:
+        if not store_exists(self.root):
+            return []
+        found = recent_costs(open_store(self.root, self.params.project), N_TRAININGS)
+        return [Cost(**vars(cost)) for cost in found]
+
     def standing(self, digest: str | None) -> tuple[Standing | None, Version | None]:
         evaluation = self.evaluation() if digest else {}
         verdict = last_verdict(self.root, digest) if digest else None
@@ -136,6 +154,7 @@ def tell_story(
     contract = teller.part("contract", teller.contract)
     tell = partial(trace, root, contract=contract, standing=standing, promoted=promoted)
     traced = teller.part("origin", lambda: tell(digest, data=data)) if digest and data else None
+    costs = teller.part("costs", teller.costs) or []
     return Story(
         project=teller.params.project,
         rendered=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -149,6 +168,7 @@ def tell_story(
         next_steps=next_steps,
         history=[entry for entry, _ in promoted],
         origin=traced,
+        costs=costs,
         absent=teller.absent,
     )
 

@@ -1,14 +1,16 @@
-"""Histograms as the paths of an SVG of WIDTH by HEIGHT."""
+"""Histograms as the paths of an SVG of WIDTH by HEIGHT, and trends as small ones."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from modemap.reporting.story import Histogram
 
-__all__ = ["HEIGHT", "WIDTH", "Chart", "Tick", "chart", "ticks"]
+__all__ = ["HEIGHT", "TREND", "WIDTH", "Chart", "Tick", "chart", "ticks", "trend"]
 
 WIDTH, HEIGHT = 360.0, 120.0
+TREND = (120.0, 24.0)  # width and height
 ROOM = 1.06  # above the highest bar
 N_TICKS = 4  # about
 ALIKE = 1e-12  # relative difference that rounding makes
@@ -69,3 +71,12 @@ def ticks(low: float, high: float) -> list[float]:
     step = scale * next(factor for factor in (1, 2, 5, 10) if factor * scale >= raw * 0.999)
     first = np.ceil(low / step)
     return [float(n * step) for n in np.arange(first, np.floor(high / step) + 1)]
+
+
+def trend(values: Sequence[float]) -> str:
+    """Return the path through ``values``, one or more, from zero at the foot; the last is last."""
+    width, height = TREND
+    top = ROOM * max(*values, 0.0) or 1.0
+    step = width / max(1, len(values) - 1)
+    points = [f"{i * step:.1f} {height * (1 - value / top):.1f}" for i, value in enumerate(values)]
+    return f"M{'L'.join(points)}" + ("h0" if len(points) == 1 else "")

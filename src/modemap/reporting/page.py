@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from modemap.reporting import maps, rules, words
 from modemap.reporting.charts import chart
+from modemap.reporting.costs import trends
 from modemap.reporting.origin import draw_origin
 from modemap.reporting.story import Contrast, Metric, Models, Standing, Story
 
@@ -39,6 +40,7 @@ OF_MODELS = (
 OF_ALL = (
     ("metrics", "Metrics"),
     ("gate", "Gate"),
+    ("costs", "Cost"),
     ("history", "History"),
     ("lineage", "Lineage"),
     ("next", "Next"),
@@ -68,6 +70,7 @@ def render_report(story: Story) -> str:
         n_reasons=N_REASONS,
         entries=list(reversed(story.history))[:N_ENTRIES],
         n_earlier=max(0, len(story.history) - N_ENTRIES),
+        costs=trends(story.costs),
         lineage=_folded(story.lineage),
         origin=draw_origin(story.origin) if story.origin else None,
         charts=[(h, chart(h)) for h in story.models.histograms] if story.models else [],

@@ -324,6 +324,16 @@ class Contract:
 
 
 @dataclass(frozen=True)
+class Cost:
+    """What one training took, in the units of the names of ``usage``."""
+
+    stage: str
+    digest: str  # of the model that came of it
+    started: str  # when
+    usage: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class Story:
     """Everything that the report tells."""
 
@@ -339,4 +349,5 @@ class Story:
     next_steps: Sequence[tuple[str, str]]  # command, what it does
     history: Sequence[Promoted] = ()  # the oldest first
     origin: Origin | None = None
+    costs: Sequence[Cost] = ()  # of trainings, the oldest first
     absent: Mapping[str, str] = field(default_factory=dict)  # part -> why it cannot be told

@@ -1,4 +1,4 @@
-"""What a training costs: seconds, memory, latency. Never part of a stage's outputs."""
+"""What a training costs: seconds, memory, latency, bytes. Never part of a stage's outputs."""
 
 import statistics
 import time
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from modemap.memory import peak_memory_mib
+from modemap.usage import peak_memory_mib, read_and_written_mib
 
 __all__ = ["N_ROWS", "Cost", "measured"]
 
@@ -34,8 +34,9 @@ class Cost:
         self.seconds["latency_ms_per_1000_rows"] = 1e3 * statistics.median(calls)
 
     def numbers(self) -> dict[str, float]:
-        """Return what was measured, and the peak memory of this process so far."""
-        return {**self.seconds, "peak_memory_mib": peak_memory_mib()}
+        """Return what was measured, and what this process has used so far."""
+        moved = dict(zip(("read_mib", "written_mib"), read_and_written_mib() or (), strict=False))
+        return {**self.seconds, "peak_memory_mib": peak_memory_mib(), **moved}
 
 
 @contextmanager
