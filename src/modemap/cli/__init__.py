@@ -6,6 +6,7 @@ import typer
 
 from modemap.cli.approve import approve
 from modemap.cli.backup import backup, restore
+from modemap.cli.card import card
 from modemap.cli.checkout import checkout
 from modemap.cli.deploy import deploy
 from modemap.cli.doctor import doctor
@@ -51,6 +52,7 @@ COMMANDS = (
     restore,
     gc,
     lineage,
+    card,
     checkout,
     drift,
     report,

@@ -19,10 +19,12 @@ def rollback(
 
     Example: modemap rollback --why "complaints from the north"
     """
+    from modemap.lifecycle.card import keep_card  # noqa: PLC0415
     from modemap.lifecycle.rollback import rollback as roll_back  # noqa: PLC0415
 
     rolled = roll_back(Path.cwd(), to, why=why)
     state = "is the champion again" if rolled.changed else "is the champion already"
     typer.echo(f"version {rolled.version} {state}: release {rolled.digest}")
+    keep_card(Path.cwd(), rolled.version)
     if rolled.notice:
         typer.echo(rolled.notice, err=True)

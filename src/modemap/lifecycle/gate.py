@@ -16,6 +16,7 @@ from modemap.lifecycle.candidate import (
     Promoted,
     RegisteredCandidate,
 )
+from modemap.lifecycle.card import keep_card
 from modemap.lifecycle.evidence import collect_evidence
 from modemap.lifecycle.history import History, withdrawn
 from modemap.lifecycle.lock import check_lock
@@ -142,6 +143,7 @@ def gate(root: Path, number: int | None = None, accept_change: str | None = None
     verdict, evidence = _judge_release(root, candidate, rival, accept_change, version.number)
     registry.log_metrics(version.run_id, {"release": evidence.trial, "gate": _margins(verdict)})
     registry.record_verdict(version, verdict.record(), head.settled)
+    keep_card(root, version.number)
     return verdict
 
 

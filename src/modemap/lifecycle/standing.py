@@ -8,7 +8,7 @@ from modemap.lifecycle.rules import REQUIRED_METRICS
 from modemap.reporting.story import Metric, RuleResult, Standing, Verdict
 from modemap.tracking.registry import Registry, Version
 
-__all__ = ["find_standing", "find_unregistered"]
+__all__ = ["find_standing", "find_unregistered", "told_verdict"]
 
 EVALUATED = "evaluate."
 
@@ -44,7 +44,7 @@ def find_standing(
         why=head.entry.get("why", ""),
         other=other,
         metrics=[Metric(name, evaluation.get(name), others.get(name)) for name in REQUIRED_METRICS],
-        verdict=_verdict(registry.read_verdict(version) if version else verdict),
+        verdict=told_verdict(registry.read_verdict(version) if version else verdict),
         rollout=_rollout(head, version),
     )
 
@@ -56,7 +56,7 @@ def find_unregistered(
     if verdict is None:
         return None
     metrics = [Metric(name, evaluation.get(name), None) for name in REQUIRED_METRICS]
-    return Standing(None, None, "", "", "", None, metrics, _verdict(verdict))
+    return Standing(None, None, "", "", "", None, metrics, told_verdict(verdict))
 
 
 def _rollout(head: Head, version: Version | None) -> str | None:
@@ -81,7 +81,8 @@ def _metrics(registry: Registry, number: int) -> dict[str, float]:
     }
 
 
-def _verdict(record: Mapping[str, Any] | None) -> Verdict | None:
+def told_verdict(record: Mapping[str, Any] | None) -> Verdict | None:
+    """Return the record of a verdict as reports tell it."""
     if record is None:
         return None
     return Verdict(

@@ -11,6 +11,7 @@ from modemap.lifecycle import register as registering
 from modemap.lifecycle import status as asking
 from modemap.lifecycle.alert import alert
 from modemap.lifecycle.approve import awaits_approval, has_approval
+from modemap.lifecycle.card import keep_card
 from modemap.lifecycle.history import Rollout
 from modemap.lifecycle.rollout import advance
 from modemap.lifecycle.status import Champion
@@ -111,6 +112,7 @@ def promote_now(version: int) -> None:
     get_run_logger().info("version %d %s", promotion.version, said)
     if promotion.notice:
         get_run_logger().warning(promotion.notice)
+    keep_card(Path.cwd(), version)
     champion = asking.status(Path.cwd())
     if champion is not None:
         create_markdown_artifact(

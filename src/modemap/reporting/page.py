@@ -8,7 +8,6 @@ import base64
 import hashlib
 import re
 from collections.abc import Mapping
-from datetime import datetime
 from importlib.resources import files
 from typing import Any, Protocol
 
@@ -117,7 +116,7 @@ def _environment() -> Environment:
         "count": words.count,
         "extent": rules.extent,
         "meaning": _meaning,
-        "moment": _moment,
+        "moment": words.moment,
         "named": _named,
         "number": words.number,
         "percent": words.percent,
@@ -174,7 +173,7 @@ def _lead(story: Story) -> str:
 
 
 def _reign(standing: Standing) -> str:
-    since = f"since {_moment(standing.since)}"
+    since = f"since {words.moment(standing.since)}"
     if standing.is_champion:
         return f"Promoted {since.removeprefix('since ')} by {standing.who}: {standing.why}."
     return f"Version {standing.champion} stays the champion, {since}."
@@ -263,11 +262,3 @@ def _folded(lineage: Mapping[str, str]) -> list[tuple[str, Mapping[str, str]]]:
 
 def _is_digest(value: object) -> bool:
     return isinstance(value, str) and DIGEST.fullmatch(value) is not None
-
-
-def _moment(text: str) -> str:
-    """Return an ISO date and time as people write it."""
-    try:
-        return datetime.fromisoformat(text).strftime("%-d %B %Y, %H:%M %Z").strip()
-    except ValueError:
-        return text

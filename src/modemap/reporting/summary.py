@@ -5,13 +5,12 @@ where Markdown knows no links, mentions or HTML, and in bounded length. Only the
 needed, so that a job without any package can call it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["markdown"]
+from modemap.reporting.markdown import MAX_ROWS, code, table
 
-MAX_CHARACTERS = 300  # of one value
-MAX_ROWS = 40  # of one table
+__all__ = ["markdown"]
 
 
 def markdown(facts: Mapping[str, Any]) -> str:
@@ -27,17 +26,17 @@ def markdown(facts: Mapping[str, Any]) -> str:
     blocks = [f"## {_headline(facts, candidate, champion, verdict)}"]
     for failure in _mappings(facts, "failures"):
         names = ("place", "rule", "found", "hint", "exit_code")
-        rows = [(name.replace("_", " "), _code(failure.get(name))) for name in names]
-        blocks.append(_table((f"stage {_code(failure.get('stage'))}", "stopped"), rows))
+        rows = [(name.replace("_", " "), code(failure.get(name))) for name in names]
+        blocks.append(table((f"stage {code(failure.get('stage'))}", "stopped"), rows))
     if verdict:
         results = _mappings(verdict, "results")
         columns = ("rule", "outcome", "value", "bound", "why")
-        judged = [tuple(_code(result.get(name)) for name in columns) for result in results]
-        blocks += ["### The gate, rule by rule", _table(columns, judged)]
+        judged = [tuple(code(result.get(name)) for name in columns) for result in results]
+        blocks += ["### The gate, rule by rule", table(columns, judged)]
     if candidate or champion:
         blocks += ["### On test rows", _metrics(candidate, champion)]
     if champion.get("anchor"):
-        blocks.append(f"The history's head, for `modemap verify`: {_code(champion['anchor'])}")
+        blocks.append(f"The history's head, for `modemap verify`: {code(champion['anchor'])}")
     return "\n\n".join(blocks) + "\n"
 
 
@@ -52,7 +51,7 @@ def _headline(
     if not candidate:
         return "No release was made"
     if champion and champion.get("digest") == candidate.get("digest"):
-        return f"This release is the champion, version {_code(champion.get('version'))}"
+        return f"This release is the champion, version {code(champion.get('version'))}"
     if not verdict:
         return "The release was not judged"
     if verdict.get("passed") is not True:
@@ -65,34 +64,14 @@ def _metrics(candidate: Mapping[str, Any], champion: Mapping[str, Any]) -> str:
     names = sorted({*ours, *theirs}, key=str)
     rows = [
         ("release", _digest(candidate), _digest(champion)),
-        *((_code(name), _code(ours.get(name)), _code(theirs.get(name))) for name in names),
+        *((code(name), code(ours.get(name)), code(theirs.get(name))) for name in names),
     ]
-    version = f"champion, version {_code(champion.get('version'))}" if champion else "no champion"
-    return _table(("metric", "this release", version), rows)
+    version = f"champion, version {code(champion.get('version'))}" if champion else "no champion"
+    return table(("metric", "this release", version), rows)
 
 
 def _digest(release: Mapping[str, Any]) -> str:
-    return _code(str(release["digest"])[:16]) if release.get("digest") else "-"
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    shown = list(rows)[:MAX_ROWS]
-    lines = [header, ["---"] * len(header), *shown]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _code(value: object) -> str:
-    """Return ``value`` as a code span that it cannot leave, for a cell of a table."""
-    if value is None:
-        return "-"
-    text = f"{value:.6g}" if isinstance(value, float) else str(value)
-    text = " ".join(text.split())
-    text = "".join(letter for letter in text if letter.isprintable())
-    if len(text) > MAX_CHARACTERS:
-        text = f"{text[: MAX_CHARACTERS - 1]}…"
-    # A backtick would end the span, a pipe the cell; backslashes would act on the pipe's escape.
-    text = text.replace("`", "'").replace("\\", "/").replace("|", "\\|")
-    return f"`{text}`" if text else "-"
+    return code(str(release["digest"])[:16]) if release.get("digest") else "-"
 
 
 def _mapping(facts: Mapping[str, Any], name: str) -> Mapping[str, Any]:

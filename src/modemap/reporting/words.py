@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from modemap.reporting.story import Contrast, Reason, StrangeRow
@@ -11,6 +12,7 @@ __all__ = [
     "change",
     "count",
     "is_joint",
+    "moment",
     "number",
     "percent",
     "place_of",
@@ -78,6 +80,14 @@ def signed(value: float) -> str:
 def count(n: int, noun: str, nouns: str | None = None) -> str:
     """Return ``1 row``, ``2 rows``."""
     return f"{n:,} {noun if n == 1 else nouns or noun + 's'}"
+
+
+def moment(text: str) -> str:
+    """Return an ISO date and time as people write it."""
+    try:
+        return datetime.fromisoformat(text).strftime("%-d %B %Y, %H:%M %Z").strip()
+    except ValueError:
+        return text
 
 
 def percent(share: float) -> str:

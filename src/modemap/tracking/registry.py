@@ -37,6 +37,7 @@ VERDICT_KEYS = {"accepted_change", "digest", "head", "passed", "sha256"}
 RELEASE = "release"  # folders among the artifacts of a release's run
 EVIDENCE = "evidence"
 GATE = "gate"
+CARD = "card"
 LINEAGE = "lineage"
 
 
@@ -201,6 +202,13 @@ class Registry:
         """Keep ``value`` on ``version``, in place of what it had under that name."""
         with self.store.asked() as client:
             client.set_model_version_tag(self.model, str(version.number), name, value)
+
+    def keep_card(self, version: Version, files: Mapping[str, str], note: str) -> None:
+        """Keep the texts ``files`` by name with ``version``, and show the Markdown ``note``."""
+        with self.store.asked() as client:
+            for name, text in files.items():
+                client.log_text(version.run_id, text, f"{CARD}/{name}")
+            client.update_model_version(self.model, str(version.number), note)
 
     def alias(self) -> int | None:
         """Return the version that MLflow's pages show as champion, if any."""
