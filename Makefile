@@ -83,7 +83,7 @@ check: $(READY) ## lint, formatting, types, import contracts, workflows, Dockerf
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/actionlint
-	@$(BIN)/zizmor --offline --quiet .github/workflows
+	@$(BIN)/zizmor --offline --quiet .github
 	@$(BIN)/hadolint Dockerfile
 
 .PHONY: test
