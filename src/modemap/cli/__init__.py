@@ -8,6 +8,7 @@ from modemap.cli.approve import approve
 from modemap.cli.backup import backup, restore
 from modemap.cli.card import card
 from modemap.cli.checkout import checkout
+from modemap.cli.compare import compare
 from modemap.cli.deploy import deploy
 from modemap.cli.doctor import doctor
 from modemap.cli.drift import drift
@@ -53,6 +54,7 @@ COMMANDS = (
     gc,
     lineage,
     card,
+    compare,
     checkout,
     drift,
     report,
