@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modemap.estimators.normalizer import ModeNormalizer
-from modemap.lifecycle.shapes import bin_edges, histograms
+from modemap.lifecycle.shapes import histograms
+from modemap.reporting.bins import bin_edges
 from modemap.sketch import ColumnSketch
 
 VALUES = st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=50)
