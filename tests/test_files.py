@@ -1,5 +1,6 @@
 """Writes are whole or absent."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -15,6 +16,9 @@ from modemap.files import (
     write_bytes,
     write_json,
 )
+from modemap.refusals import NoRoomError, bytes_in, telling_room
+
+NOWHERE = Path("/dev/full")  # takes no byte, as a full disk
 
 
 def test_equal_values_give_equal_bytes():
@@ -144,3 +148,58 @@ def test_what_the_system_refuses_is_told_of_the_file_itself(tmp_path):
     with pytest.raises(IsADirectoryError) as caught:
         write_bytes(tmp_path / "d", b"")
     assert caught.value.filename == str(tmp_path / "d")
+
+
+def test_bytes_that_do_not_fit_are_counted(tmp_path):
+    """Before what was written is removed, and in a file's own folder as well as beside it."""
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "kept").write_bytes(b"kept")
+
+    def write():
+        with staged_directory(tmp_path / "d") as folder:
+            (folder / "one").write_bytes(bytes(1000))
+            with staged_file(folder / "two") as temporary:
+                temporary.write_bytes(bytes(24))
+                NOWHERE.write_bytes(b"that is too much")
+
+    with pytest.raises(NoRoomError, match="No space left") as caught:
+        write()
+
+    assert caught.value.filename == str(tmp_path / "d")
+    assert caught.value.written == 1024
+    assert caught.value.free > 0
+    assert [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()] == [b"kept"]
+
+
+def test_a_full_disk_elsewhere_is_told_of_that_place(tmp_path):
+    """What a block writes to another folder is not counted as the target's."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "rows").write_bytes(bytes(7))
+
+    def write():
+        with staged_file(tmp_path / "file") as temporary:
+            temporary.write_bytes(bytes(1000))
+            with telling_room(elsewhere, lambda: bytes_in(elsewhere)), NOWHERE.open("wb") as full:
+                full.write(b"that is too much")
+
+    with pytest.raises(NoRoomError, match="No space left") as caught:
+        write()
+
+    assert caught.value.filename == str(elsewhere)
+    assert caught.value.written == 7
+
+
+def test_a_copy_that_does_not_fit_is_told_of_its_target(tmp_path):
+    """Not of the file that was to be copied, which is fine."""
+    (tmp_path / "from").write_bytes(b"rows")
+    copied = OSError(errno.ENOSPC, "no", str(tmp_path / "from"), None, str(tmp_path / "to" / "x"))
+
+    with (
+        pytest.raises(NoRoomError, match="No space") as caught,
+        telling_room(tmp_path / "to", lambda: 3),
+    ):
+        raise copied
+
+    assert caught.value.filename == str(tmp_path / "to")
+    assert caught.value.written == 3

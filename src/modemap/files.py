@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypedDict
 
+from modemap.refusals import bytes_in, telling_room
+
 __all__ = [
     "REPLACED",
     "abandoned_target",
@@ -83,11 +85,12 @@ def staged_file(path: Path) -> Iterator[Path]:
         os.close(handle)
         temporary = Path(name)
         try:
-            yield temporary
-            temporary.chmod(0o666 & ~_umask())
-            _sync(temporary)
-            temporary.replace(path)
-            _sync(path.parent)
+            with telling_room(temporary, lambda: bytes_in(temporary)):
+                yield temporary
+                temporary.chmod(0o666 & ~_umask())
+                _sync(temporary)
+                temporary.replace(path)
+                _sync(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -103,12 +106,13 @@ def staged_directory(path: Path) -> Iterator[Path]:
         temporary = Path(tempfile.mkdtemp(dir=path.parent, **_temporary_name(path)))
         old = Path(f"{temporary}{REPLACED}")
         try:
-            yield temporary
-            temporary.chmod(0o777 & ~_umask())
-            for file in temporary.rglob("*"):
-                if file.is_dir() or file.stat().st_nlink == 1:  # else it was, under another name
-                    _sync(file)
-            _sync(temporary)
+            with telling_room(temporary, lambda: bytes_in(temporary)):
+                yield temporary
+                temporary.chmod(0o777 & ~_umask())
+                for file in temporary.rglob("*"):
+                    if file.is_dir() or file.stat().st_nlink == 1:  # else it was, by another name
+                        _sync(file)
+                _sync(temporary)
             if path.is_symlink() or path.exists():
                 path.rename(old)
             temporary.rename(path)

@@ -706,7 +706,7 @@ MACHINE = [
             f"before `{stage}`": Variant(
                 nothing,
                 (stage,),
-                Refused(9, OUTPUTS[stage][0], "must let", "No space left", HINTS["full"]),
+                Refused(9, OUTPUTS[stage][0], "must let", "0 bytes are free", HINTS["full"]),
                 on_a_full_disk,
             )
             for stage in STAGES
@@ -890,7 +890,7 @@ FLOW_FAULTS = Case(
         "a full disk": Variant(
             nothing,
             (FLOW,),
-            Refused(9, "dvc.yaml", "must be able to read", "No space left", "dvc status"),
+            Refused(9, ".dvc", "must let DVC", "; 0 bytes are free", HINTS["full"]),
             by_the_flow_on_a_full_disk,
         ),
         "SIGKILL to `train_som`": Variant(

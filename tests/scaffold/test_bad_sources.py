@@ -1,7 +1,13 @@
 """`modemap init` answers every bad source with code and message, and leaves the project alone."""
 
 import gzip
+import os
+import shutil
+import sqlite3
 import sys
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -51,10 +57,35 @@ def _loop(folder):
     (folder / "rows.csv").symlink_to("rows.csv")
 
 
+def _pipe(folder):
+    os.mkfifo(folder / "rows.csv")
+
+
+def _mixed(folder):
+    """Write numbers with a word among the last of them."""
+    lines = [f"{i / 7:.3f},{'late' if i == N - 5 else i % 13}" for i in range(N)]
+    (folder / "rows.csv").write_text("\n".join(["a,b", *lines, ""]))
+
+
+def _bomb(folder):
+    """Write a hundred kilobytes that unpack to a line of a hundred megabytes."""
+    (folder / "rows.csv.gz").write_bytes(gzip.compress(b"a,b\n" + b"1" * 10**8, compresslevel=1))
+    assert (folder / "rows.csv.gz").stat().st_size < 10**6
+
+
+def _query(folder):
+    sqlite3.connect(folder / "rows.db").close()
+    (folder / "rows.sql").write_text("SELECT delay FROM nowhere ORDER BY delay")
+
+
 WIDE = b",".join(b"c%d" % i for i in range(1_000_000)) + b"\n1\n"
 CASES = {  # source, what makes it, place, rule, what is found, next step
     "missing": ("gone.csv", None, "gone.csv", "must exist", "no such file", "check the path"),
     "unreadable": ("rows.csv", _loop, "rows.csv", "must exist", "no such file", "check"),
+    "pipe": ("rows.csv", _pipe, "rows.csv", "must be a file", "a pipe", "write it to a file"),
+    "mixed types": ("rows.csv", _mixed, "column 'b'", "of one type", "first 'late'", "mend"),
+    "zip bomb": ("rows.csv.gz", _bomb, "rows.csv.gz", "readable", "a line of more", "export"),
+    "wrong SQL": ("rows.sql", _query, "rows.sql", "must answer", "nowhere", "mend the query"),
     "empty": ("rows.csv", _text("rows.csv", b""), "rows.csv", "must hold rows", "empty", "again"),
     "truncated footer": (
         "rows.parquet", _cut(slice(0, -40)), "rows.parquet", "readable", "Parquet", "truncated",
@@ -91,6 +122,19 @@ CASES = {  # source, what makes it, place, rule, what is found, next step
 }  # fmt: skip
 
 
+def refused(monkeypatch, capsys, source, project):
+    """Run `modemap init`, which must refuse; return exit code, first line, finding and hint."""
+    monkeypatch.setattr(sys, "argv", ["modemap", "init", str(source), "--into", str(project)])
+
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+
+    first, found, hint = capsys.readouterr().err.removeprefix("error: ").splitlines()
+    assert found.startswith("  found: ")
+    assert hint.startswith("  hint: ")
+    return caught.value.code, first, found, hint
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_a_bad_source_is_answered_and_nothing_changes(tmp_path, monkeypatch, capsys, case):
     """Exit code 3; place, rule, finding and next step; files that were there are as they were."""
@@ -101,21 +145,74 @@ def test_a_bad_source_is_answered_and_nothing_changes(tmp_path, monkeypatch, cap
     (tmp_path / "in").mkdir()
     if make is not None:
         make(tmp_path / "in")
-    monkeypatch.setattr(
-        sys, "argv", ["modemap", "init", str(tmp_path / "in" / source), "--into", str(project)]
-    )
+    monkeypatch.setenv("MODEMAP_SQL_URL", f"sqlite:///{tmp_path}/in/rows.db")
 
-    with pytest.raises(SystemExit) as caught:
-        cli.main()
+    code, first, found, hint = refused(monkeypatch, capsys, tmp_path / "in" / source, project)
 
-    first, found, hint = capsys.readouterr().err.removeprefix("error: ").splitlines()
-    assert caught.value.code == 3
+    assert code == 3
     place, rule, finding, step = parts
     assert place in first
     assert rule in first
-    assert found.startswith("  found: ")
     assert finding in found
-    assert hint.startswith("  hint: ")
     assert step in hint
     assert [path.name for path in project.rglob("*")] == ["kept.txt"]
     assert (project / "kept.txt").read_text() == "mine"
+
+
+@pytest.fixture
+def nobodys():
+    """Return a folder that everybody may enter; the test itself runs as a user without rights."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    is_root = os.geteuid() == 0
+    pq.write_table(TABLE, folder / "rows.parquet")
+    (folder / "rows.parquet").chmod(0)
+    if is_root:
+        os.seteuid(65534)
+    try:
+        yield folder
+    finally:
+        if is_root:
+            os.seteuid(0)
+        shutil.rmtree(folder)
+
+
+def test_a_source_of_somebody_else_is_told(nobodys, monkeypatch, capsys):
+    """Nothing is wrong with the file: the next step is not to export it again."""
+    code, first, found, hint = refused(
+        monkeypatch, capsys, nobodys / "rows.parquet", nobodys / "project"
+    )
+
+    assert code == 3
+    assert first.endswith("rows.parquet: must be readable")
+    assert "Permission denied" in found
+    assert "let this user read it" in hint
+    assert [path.name for path in nobodys.iterdir()] == ["rows.parquet"]
+
+
+def test_a_name_that_no_file_can_have_is_told(tmp_path, monkeypatch, capsys):
+    """The system refuses it before anything can be looked for."""
+    code, first, found, hint = refused(monkeypatch, capsys, f"{'a' * 300}.csv", tmp_path / "new")
+
+    assert code == 9
+    assert "aaa.csv: the system must let modemap read" in first
+    assert "File name too long" in found
+    assert "choose a shorter name" in hint
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_disk_too_full_for_the_project_is_told(tmp_path, monkeypatch, capsys):
+    """With the folder, the bytes that are free and those that are needed; nothing is written."""
+    pq.write_table(TABLE, tmp_path / "rows.parquet")
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "kept.txt").write_text("mine")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=4096))
+
+    code, first, found, hint = refused(monkeypatch, capsys, tmp_path / "rows.parquet", project)
+
+    assert code == 9
+    assert first == f"{project}: the disk must have room for the project"
+    assert "4,096 bytes are free, 1," in found
+    assert "make room on the disk, or choose another folder" in hint
+    assert [path.name for path in project.iterdir()] == ["kept.txt"]

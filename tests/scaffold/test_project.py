@@ -392,3 +392,33 @@ def test_a_whitened_project_runs_to_its_report(tmp_path):
     scores = pq.read_table(project.root / "reports" / "scores.parquet")
     assert "width_mode" in scores.column_names
     assert "width" in project.read("reports/index.html")
+
+
+@pytest.mark.slow
+@pytest.mark.workflow
+def test_a_project_of_odd_names_runs_to_its_report(tmp_path):
+    """No name of a column or level is taken for a path, markup or a formula by any stage."""
+    rng = np.random.default_rng(0)
+    group = rng.integers(0, 2, N)
+    names = ODD[:6]
+    numbers = {name: rng.normal(group * 8, 1).round(3) for name in names}
+    levels = np.array(ODD)[rng.integers(0, len(ODD), N)]
+    pq.write_table(pa.table({**numbers, "level <b>": levels}), tmp_path / "odd.parquet")
+    (tmp_path / "home").mkdir()
+    above = Project(tmp_path, tmp_path / "home")
+    modemap = (sys.executable, "-m", "modemap.cli")
+
+    above.succeed(*modemap, "init", "odd.parquet", "--into", "new")
+    project = Project(tmp_path / "new", above.home)
+    said = project.succeed(*modemap, "run")
+
+    assert "\nchampion  odd version 1, digest " in said
+    scores = pq.read_table(project.root / "reports" / "scores.parquet")
+    assert {f"{name}_mode" for name in names} <= set(scores.column_names)
+    assert not list(tmp_path.rglob("x"))
+    for page in ("reports/index.html", "reports/data_docs/index.html"):
+        content = project.read(page)
+        assert "<script>" not in content.replace("<script>(() => {", "")  # the page's own
+        assert "&lt;script&gt;" in content
+        assert "../x" in content
+        assert "=cmd()" in content

@@ -32,6 +32,7 @@ from modemap.cli.ui import ui
 from modemap.cli.upgrade import upgrade
 from modemap.cli.verify import verify
 from modemap.errors import ModemapError, ParamsError
+from modemap.refusals import is_refusal, refused
 
 __all__ = ["app", "main"]
 
@@ -104,6 +105,10 @@ def main() -> None:
         app()
     except ModemapError as error:
         _exit(error)
+    except OSError as error:
+        if not is_refusal(error):
+            raise
+        _exit(refused(error, "modemap", "modemap", "repeat the command"))
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package not in EXTRAS:

@@ -4,7 +4,6 @@ Credentials, region and `AWS_ENDPOINT_URL` are those of the environment or of `~
 programs.
 """
 
-import errno
 import os
 import re
 import shutil
@@ -21,6 +20,7 @@ import pyarrow as pa
 from pyarrow import fs
 
 from modemap.errors import DataError, ParamsError
+from modemap.refusals import NO_ROOM, bytes_in, telling_room
 
 __all__ = ["StoredObject", "copied", "find_objects", "is_stored"]
 
@@ -140,6 +140,7 @@ def copied(object_: StoredObject) -> Iterator[Path]:
         path = Path(folder) / object_.name
         with (
             _told(place),
+            telling_room(Path(folder), lambda: bytes_in(path)),
             path.open("wb") as file,
             _store().open_input_stream(object_.key, compression=None) as stream,
         ):
@@ -195,7 +196,7 @@ def _told(place: str) -> Iterator[None]:
         rule, hint = "must be there", "check bucket and key; it may have been removed just now"
         raise DataError(place, rule, found="no such bucket or object", hint=hint) from None
     except (pa.ArrowException, OSError) as error:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
             raise
         said = " ".join(str(error).split())
         steps = [step for mark, step in _NEXT_STEPS if mark in said]

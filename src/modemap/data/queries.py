@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from modemap.data.delimited import common_type
 from modemap.errors import DataError, ParamsError
+from modemap.refusals import telling_room
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine
@@ -63,7 +64,10 @@ def query_pieces(path: Path, check: Callable[[list[str]], object]) -> Iterator[p
     query = _query(path)
     engine = _engine()
     with tempfile.TemporaryFile(prefix="modemap-query-") as file:
-        with _connected(path, engine) as connection:
+        with (
+            telling_room(Path(tempfile.gettempdir()), file.tell),
+            _connected(path, engine) as connection,
+        ):
             schema = _written(path, connection, query, file, check)
         yield from (table.cast(schema) for table in _read(file))
 

@@ -19,6 +19,7 @@ from modemap.data.delimited import read_delimited
 from modemap.data.queries import SUFFIX as QUERY
 from modemap.data.queries import query_pieces
 from modemap.errors import DataError
+from modemap.refusals import NO_ROOM
 
 __all__ = ["SUFFIXES", "plain_table", "read_tables", "rows_at_once"]
 
@@ -30,7 +31,7 @@ MAX_COLUMNS = 10_000  # of a table; a header with more is no table's
 HEADER_BYTES = 1 << 20  # within which the first line is looked for
 ROWS_AT_ONCE, CELLS_AT_ONCE = 1 << 17, 1 << 24
 
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+_NOT_LET = (errno.EACCES, errno.EPERM)
 _TEXT = (pa.types.is_large_string, pa.types.is_string_view)
 
 
@@ -47,7 +48,8 @@ def read_tables(path: Path, csv_types: Mapping[str, pa.DataType]) -> Iterator[pa
         If the file is missing, a directory, empty, truncated, of another type, without rows, or has
         two columns of one name; of what is damaged when it is reached.
     """
-    _check_is_file(path)
+    with _told(path):
+        _check_is_file(path)
     match _kind(path):
         case ".csv":
             pieces = _csv_pieces(path, csv_types)
@@ -114,13 +116,15 @@ def _told(path: Path) -> Iterator[None]:
     except DataError:
         raise
     except (pa.ArrowException, OSError, UnicodeError) as error:
-        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
             raise  # of a temporary file: nothing is wrong with this one
+        is_let = not (isinstance(error, OSError) and error.errno in _NOT_LET)
+        hint = "export the file again; it may be truncated or of another type"
         raise DataError(
             path,
             "must be readable",
             found=" ".join(str(error).split()),
-            hint="export the file again; it may be truncated or of another type",
+            hint=hint if is_let else "let this user read it",
         ) from None
 
 
@@ -170,6 +174,13 @@ def _check_is_file(path: Path) -> None:
     if not path.exists():
         raise DataError(
             path, "must exist", found="no such file", hint="check the path in ingest.source"
+        )
+    if not path.is_file():
+        raise DataError(
+            path,
+            "must be a file",
+            found="a pipe or a device",
+            hint="write it to a file first; tables are read more than once",
         )
     if path.stat().st_size == 0:
         raise DataError(path, "must hold rows", found="an empty file", hint="export the file again")

@@ -1,6 +1,8 @@
 """What DVC would do now: the graph of dvc.yaml and the stages that are out of date."""
 
+import errno
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +10,7 @@ from pathlib import Path
 from modemap.errors import StageError
 from modemap.orchestration.environment import tool_environment
 from modemap.orchestration.standby import standby
+from modemap.refusals import refused
 
 __all__ = ["LockConflictError", "Plan", "lock_conflict", "read_plan"]
 
@@ -72,6 +75,9 @@ def read_plan(root: Path) -> Plan:
     if answer.returncode:
         if conflict := lock_conflict(root / "dvc.yaml", lines):
             raise conflict
+        if any(f"[Errno {errno.ENOSPC}]" in line for line in lines[-1:]):
+            error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(root / ".dvc"))
+            raise refused(error, "DVC", "dvc", "run again")
         raise StageError(
             root / "dvc.yaml",
             "DVC must be able to read the stages",

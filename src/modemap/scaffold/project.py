@@ -19,6 +19,7 @@ from modemap.data.queries import is_query
 from modemap.data.sources import is_watchable, source_of, source_pieces, source_root
 from modemap.errors import ParamsError, StageError
 from modemap.files import write_bytes
+from modemap.refusals import free_bytes
 from modemap.scaffold.bounds import rules
 from modemap.scaffold.decisions import Decisions, decide
 from modemap.scaffold.record import RECORD, new_record
@@ -39,6 +40,7 @@ SLACK = (
 MOST_DEAD = 0.9  # less than that of the smallest map with all rows on one unit
 CHANCE = 0.001  # that rows drawn alike break the bound of calibration in any column
 ROWS_PER_NUMBER = 10  # training rows for each column of each component, at least
+REPOSITORY_BYTES = 1 << 20  # of git and DVC, at most
 AUTHOR = ("modemap", "modemap@localhost")
 
 
@@ -86,7 +88,7 @@ def make_project(made: Made, folder: Path, *, force: bool) -> Made:
     ParamsError
         If a file exists and ``force`` is not set. Nothing is written then.
     StageError
-        If git or DVC fails.
+        If there is no room for the project, and nothing is written then; or git or DVC fails.
     """
     there = [
         name for name in made.files if (folder / name).exists() or (folder / name).is_symlink()
@@ -98,6 +100,7 @@ def make_project(made: Made, folder: Path, *, force: bool) -> Made:
             found=", ".join(there),
             hint="choose another folder by --into, or replace the files by --force",
         )
+    _check_room(folder, made.files)
     folder.mkdir(parents=True, exist_ok=True)
     notes = []
     top = _git_top(folder)
@@ -116,6 +119,19 @@ def make_project(made: Made, folder: Path, *, force: bool) -> Made:
     else:
         notes.append("commit the files when you have looked at them: `git add` and `git commit`")
     return Made(made.decisions, made.rows, made.files, notes)
+
+
+def _check_room(folder: Path, files: Mapping[str, str]) -> None:
+    """Refuse a disk too full for the files, git and DVC before anything is written."""
+    needed = REPOSITORY_BYTES + 2 * sum(len(text.encode()) for text in files.values())
+    free = free_bytes(folder)
+    if free < needed:
+        raise StageError(
+            folder,
+            "the disk must have room for the project",
+            found=f"{free:,} bytes are free, {needed:,} are needed",
+            hint="make room on the disk, or choose another folder by --into",
+        )
 
 
 def _facts(source: str, folder: Path, found: Profile, decisions: Decisions) -> Facts:

@@ -1,10 +1,8 @@
 """How a stage starts and ends as a process: logging, one thread for BLAS, exit codes."""
 
 import atexit
-import errno
 import gc
 import logging
-import os
 import signal
 import sys
 import time
@@ -20,6 +18,7 @@ from threadpoolctl import threadpool_limits
 from modemap.errors import ModemapError, ParamsError, StageError
 from modemap.files import write_json
 from modemap.params import Params, load_params
+from modemap.refusals import refused
 from modemap.stages.inputs import check_inputs
 
 __all__ = ["FAILURES", "check_version", "configure_logging", "run_stage"]
@@ -64,7 +63,7 @@ def run_stage(name: str, stage: Callable[[Params], Mapping[str, object]]) -> NoR
     except ModemapError as error:
         _fail(name, error)
     except OSError as error:
-        _fail(name, _refused(name, error))
+        _fail(name, refused(error, "the stage", name, f"run `dvc repro {name}`"))
     except _Terminated:
         rule, hint = "must be left to run to its end", f"run `dvc repro {name}` again"
         _fail(name, StageError(name, rule, found="SIGTERM", hint=hint))
@@ -104,24 +103,6 @@ def _fail(name: str, error: ModemapError) -> NoReturn:
         write_json(FAILURES / f"{name}.json", _record(error))
     logger.error("%s: error: %s", name, error)
     sys.exit(error.exit_code)
-
-
-def _refused(name: str, error: OSError) -> StageError:
-    """Return what the system refused as an error that says what to do."""
-    hints = {
-        errno.ENOSPC: "make room on the disk",
-        errno.EDQUOT: "make room within your quota",
-        errno.EROFS: "let the folder be written",
-        errno.EACCES: "let this user read and write there",
-        errno.EPERM: "let this user read and write there",
-    }
-    hint = hints.get(error.errno or 0, "mend that")
-    return StageError(
-        error.filename or name,
-        "the system must let the stage read and write there",
-        found=os.strerror(error.errno) if error.errno else " ".join(str(error).split()),
-        hint=f"{hint}, then run `dvc repro {name}`",
-    )
 
 
 def summary_line(name: str, seconds: float, numbers: Mapping[str, object]) -> str:

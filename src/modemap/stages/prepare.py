@@ -24,6 +24,7 @@ from modemap.errors import DataError, ParamsError
 from modemap.estimators.preparation import Preparation
 from modemap.files import staged_directory, write_json
 from modemap.params import Params, PrepareParams
+from modemap.refusals import bytes_in, telling_room
 from modemap.stages.entry import run_stage
 from modemap.stages.progress import track
 
@@ -126,7 +127,10 @@ class _Splitting:
     def summary(self, batches: Sequence[Batch]) -> Summary:
         """Return what there is to learn of ``batches``, where nothing kept is to be trusted."""
         total = Summary.empty(len(self.preparation.columns))
-        with tempfile.TemporaryDirectory(prefix="modemap-prepare-") as folder:
+        with (
+            tempfile.TemporaryDirectory(prefix="modemap-prepare-") as folder,
+            telling_room(Path(folder), lambda: bytes_in(Path(folder))),
+        ):
             for batch in batches:
                 total = total.merge(self.write(batch, Path(folder), batch.file_name))
         return total
