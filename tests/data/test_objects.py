@@ -2,9 +2,6 @@
 
 import gzip
 import io
-import subprocess
-import sys
-import time
 
 import boto3
 import pyarrow as pa
@@ -18,42 +15,16 @@ from modemap.data.kept import Kept
 from modemap.data.sources import source_identity, source_pieces
 from modemap.data.watch import check_watched
 from modemap.errors import DataError, ParamsError
-from modemap.orchestration.servers import free_port
 from modemap.params import IngestParams
 from modemap.stages.ingest import ingest
+from tests.stores import object_store
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     """Run a store on loopback; yield its address."""
-    port = free_port()
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    with subprocess.Popen(
-        command,
-        cwd=tmp_path_factory.mktemp("moto"),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as running:
-        try:
-            _wait(port, running)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            running.terminate()
-
-
-def _wait(port, running):
-    import socket
-
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        assert running.poll() is None
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    raise AssertionError("the store did not start")
+    with object_store(tmp_path_factory.mktemp("moto")) as address:
+        yield address
 
 
 @pytest.fixture
