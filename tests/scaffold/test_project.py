@@ -399,10 +399,9 @@ def test_a_whitened_project_runs_to_its_report(tmp_path):
 def test_a_project_of_odd_names_runs_to_its_report(tmp_path):
     """No name of a column or level is taken for a path, markup or a formula by any stage."""
     rng = np.random.default_rng(0)
-    group = rng.integers(0, 2, N)
     names = ODD[:6]
-    numbers = {name: rng.normal(group * 8, 1).round(3) for name in names}
-    levels = np.array(ODD)[rng.integers(0, len(ODD), N)]
+    numbers = {name: rng.normal(size=2 * N).round(3) for name in names}
+    levels = np.array(ODD)[rng.integers(0, len(ODD), 2 * N)]
     pq.write_table(pa.table({**numbers, "level <b>": levels}), tmp_path / "odd.parquet")
     (tmp_path / "home").mkdir()
     above = Project(tmp_path, tmp_path / "home")
