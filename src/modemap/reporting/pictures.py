@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,15 @@ from numpy.typing import NDArray
 
 from modemap.reporting.cells import Cells
 
-__all__ = ["draw_calibration", "draw_component_planes", "draw_curves", "draw_map", "draw_modes"]
+__all__ = [
+    "Points",
+    "draw_calibration",
+    "draw_component_planes",
+    "draw_curves",
+    "draw_fronts",
+    "draw_map",
+    "draw_modes",
+]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -112,6 +121,43 @@ def _observed(places: FloatArray, counts: IntArray) -> tuple[FloatArray, FloatAr
     steps = np.cumsum(counts)
     ends = np.column_stack((steps - counts, steps - 1)).ravel()
     return np.repeat(places, 2), ends / max(int(steps[-1]) - 1, 1)
+
+
+@dataclass(frozen=True)
+class Points:
+    """Points of a plane, (n,) each; those of the front are joined, the present and best marked."""
+
+    xlabel: str
+    ylabel: str
+    x: FloatArray
+    y: FloatArray
+    is_front: NDArray[np.bool_]
+    present: tuple[float, float]
+    best: tuple[float, float] | None
+
+
+def draw_fronts(path: Path, panels: Sequence[Points]) -> None:
+    """Draw trials in the planes of their objectives, side by side."""
+    with _panels(path, 1, len(panels)) as drawn:
+        for axes, points in zip(drawn, panels, strict=True):
+            axes.scatter(points.x, points.y, color=GREY, s=16, label="trials")
+            order = np.argsort(points.x[points.is_front], kind="stable")
+            front = (points.x[points.is_front][order], points.y[points.is_front][order])
+            axes.plot(*front, color=BLUE, marker="o", markersize=4, linewidth=1, label="front")
+            axes.plot(*points.present, color="black", marker="x", linestyle="", label="present")
+            if points.best is not None:
+                axes.plot(
+                    *points.best,
+                    color=ORANGE,
+                    marker="*",
+                    markersize=12,
+                    linestyle="",
+                    label="best",
+                )
+            axes.set_xlabel(points.xlabel)
+            axes.set_ylabel(points.ylabel)
+            axes.grid(alpha=0.3)
+            axes.legend(fontsize="small")
 
 
 @contextmanager

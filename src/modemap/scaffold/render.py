@@ -23,6 +23,7 @@ SHARED = (  # this repository's own files too
     "flows/monitor.py",
     "flows/retrain.py",
     "flows/score.py",
+    "flows/search.py",
     "params.yaml",
     "prefect.yaml",
 )

@@ -26,12 +26,17 @@ from modemap.stages.measure import N_ROWS, measured
 from modemap.stages.record import Trained, record_run
 from modemap.stages.tallies import Distribution, Mean
 
-__all__ = ["train_mixture"]
+__all__ = ["mean_log_likelihood", "measured_rows", "new_mixture", "train_mixture"]
 
 N_QUANTILES = 1001  # of the training rows' log-likelihood: percentiles to a tenth
 N_EXAMPLES = 5  # rows that a person can try the logged model on
 
 Tally = TypeVar("Tally")
+
+
+def new_mixture(params: TrainMixtureParams) -> BayesianGaussianMixture:
+    """Return an unfitted mixture as ``params`` describe it."""
+    return BayesianGaussianMixture(**params.model_dump(exclude={"n_modes", "weight_threshold"}))
 
 
 def train_mixture(
@@ -50,17 +55,12 @@ def train_mixture(
     started = time.time()
     preparation = Preparation.load(prepared / "preparation.npz")
     columns = preparation.measured_columns
-    validation = _scaled(prepared, "validation", preparation)
+    validation = measured_rows(prepared, "validation", preparation)
     few, held_out = validation.first(N_ROWS), engine.spread(validation)
-    rows = engine.spread(_scaled(prepared, "train", preparation))
+    rows = engine.spread(measured_rows(prepared, "train", preparation))
     raw = engine.spread(prepared_batches(prepared, "train", columns))
     with measured(few) as cost:
-        mixture = BayesianGaussianMixture(
-            n_components=params.n_components,
-            max_iter=params.max_iter,
-            tol=params.tol,
-            random_state=params.random_state,
-        ).fit(rows)
+        mixture = new_mixture(params).fit(rows)
         normalizer = ModeNormalizer(
             params.n_modes,
             weight_threshold=params.weight_threshold,
@@ -70,17 +70,13 @@ def train_mixture(
     reference = reduce(
         Distribution.merge, _scored(_distribution, rows, mixture, preparation.log_jacobian_)
     )
-    log_likelihood = Mean()
-    for sums in _scored(_sums, held_out, mixture, preparation.log_jacobian_):
-        for total, n in sums:
-            log_likelihood.add_sum(total, n)
     numbers = {
         "n_rows": rows.n_rows,
         "n_components_used": int(np.sum(mixture.weights_ > params.weight_threshold)),
         "n_iter": int(mixture.n_iter_),
         "converged": int(mixture.converged_),
         "lower_bound": float(mixture.lower_bound_),
-        "log_likelihood": log_likelihood.value,
+        "log_likelihood": mean_log_likelihood(mixture, held_out, preparation.log_jacobian_),
     }
     with staged_directory(model) as folder:
         mixture.save(folder / "mixture.npz")
@@ -96,13 +92,24 @@ def train_mixture(
     return Trained(started, numbers, history, cost.numbers(), columns, outputs, example)
 
 
-def _scaled(prepared: Path, split: str, preparation: Preparation) -> Blocks:
+def measured_rows(prepared: Path, split: str, preparation: Preparation) -> Blocks:
     """Return the columns that a density sees, prepared."""
     rows = prepared_batches(prepared, split, preparation.columns).mapped(preparation.transform)
     places = preparation.measured_
     if len(places) < len(preparation.columns):
         rows = rows.mapped(lambda X: np.ascontiguousarray(X[:, places]))
     return rows.kept(len(places))
+
+
+def mean_log_likelihood(
+    mixture: BayesianGaussianMixture, rows: Spread, log_jacobian: float
+) -> float:
+    """Return the mean log-likelihood of prepared ``rows``, as a density of raw units."""
+    mean = Mean()
+    for sums in _scored(_sums, rows, mixture, log_jacobian):
+        for total, n in sums:
+            mean.add_sum(total, n)
+    return mean.value
 
 
 def _scored(

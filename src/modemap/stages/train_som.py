@@ -11,7 +11,7 @@ import numpy as np
 from modemap.data.matrix import prepared_batches
 from modemap.engine import LOCAL, Engine
 from modemap.estimators.batches import Spread
-from modemap.estimators.blocks import Numbered, block_rows, cuts_of
+from modemap.estimators.blocks import Blocks, Numbered, block_rows, cuts_of
 from modemap.estimators.preparation import Preparation
 from modemap.estimators.segments import segment_units
 from modemap.estimators.som import SelfOrganizingMap
@@ -27,7 +27,7 @@ from modemap.stages.measure import N_ROWS, measured
 from modemap.stages.record import Trained, record_run
 from modemap.stages.tallies import Mean
 
-__all__ = ["grid_of", "new_map", "train_som"]
+__all__ = ["dead_share", "grid_of", "map_errors", "new_map", "scaled_rows", "train_som"]
 
 N_EXAMPLES = 5  # rows that a person can try the logged model on
 
@@ -67,10 +67,7 @@ def train_som(
     started = time.time()
     preparation = Preparation.load(prepared / "preparation.npz")
     training, validation = (
-        prepared_batches(prepared, split, preparation.columns)
-        .mapped(preparation.transform)
-        .kept(len(preparation.columns))
-        for split in ("train", "validation")
+        scaled_rows(prepared, split, preparation) for split in ("train", "validation")
     )
     few = validation.first(N_ROWS)
     rows, held_out = engine.spread(training), engine.spread(validation)
@@ -81,8 +78,8 @@ def train_som(
     numbers = {
         "n_rows": rows.n_rows,
         "n_units": len(som.codebook_),
-        **_errors(som, held_out),
-        "dead_unit_share": _dead_unit_share(som, rows),
+        **map_errors(som, held_out),
+        "dead_unit_share": dead_share(som, rows),
     }
     with staged_directory(model) as folder:
         som.save(folder / "som.npz")
@@ -96,7 +93,15 @@ def train_som(
     )
 
 
-def _errors(som: SelfOrganizingMap, rows: Spread) -> dict[str, float]:
+def scaled_rows(prepared: Path, split: str, preparation: Preparation) -> Blocks:
+    """Return all columns that a map sees, prepared."""
+    columns = preparation.columns
+    rows = prepared_batches(prepared, split, columns).mapped(preparation.transform)
+    return rows.kept(len(columns))
+
+
+def map_errors(som: SelfOrganizingMap, rows: Spread) -> dict[str, float]:
+    """Return both errors of a map, each the mean of prepared ``rows``."""
     quantization, topographic = Mean(), Mean()
     for sums in rows.runs(partial(_sums_of_errors, som), _cuts(som, rows)):
         for distance, n_torn, n in sums:
@@ -117,7 +122,8 @@ def _sums_of_errors(
     return found
 
 
-def _dead_unit_share(som: SelfOrganizingMap, rows: Spread) -> float:
+def dead_share(som: SelfOrganizingMap, rows: Spread) -> float:
+    """Return the share of units that none of the prepared ``rows`` reaches."""
     hits = sum(rows.runs(partial(_hits, som), _cuts(som, rows)))
     return dead_unit_share(np.flatnonzero(hits), len(som.codebook_))
 

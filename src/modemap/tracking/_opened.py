@@ -13,7 +13,7 @@ from modemap.tracking.store import Store
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
-__all__ = ["abandoned_runs", "close_abandoned", "opened_run"]
+__all__ = ["abandoned_runs", "close_abandoned", "opened_run", "reopened_run"]
 
 HOST = "modemap.host"
 PROCESS = "modemap.process"
@@ -24,18 +24,40 @@ def opened_run(
     store: Store, name: str, tags: Mapping[str, str], started: float | None = None
 ) -> Iterator[str]:
     """Yield the id of a new run that ends as finished, failed or killed with the block."""
-    process = {HOST: socket.gethostname(), PROCESS: str(os.getpid())}
     start_time = int((started or time.time()) * 1000)
-    run = store.client.create_run(store.experiment_id, start_time, dict(tags) | process, name)
+    with store.asked() as client:
+        run = client.create_run(store.experiment_id, start_time, dict(tags) | _process(), name)
+    with _ended_with_the_block(store, run.info.run_id):
+        yield run.info.run_id
+
+
+@contextmanager
+def reopened_run(store: Store, run_id: str) -> Iterator[str]:
+    """Yield the id of a run that ended before, open again until the block ends."""
+    with store.asked() as client:
+        for key, value in _process().items():
+            client.set_tag(run_id, key, value)
+        client.update_run(run_id, status="RUNNING")
+    with _ended_with_the_block(store, run_id):
+        yield run_id
+
+
+def _process() -> dict[str, str]:
+    return {HOST: socket.gethostname(), PROCESS: str(os.getpid())}
+
+
+@contextmanager
+def _ended_with_the_block(store: Store, run_id: str) -> Iterator[None]:
     status = "FAILED"
     try:
-        yield run.info.run_id
+        yield
         status = "FINISHED"
     except (KeyboardInterrupt, SystemExit):
         status = "KILLED"
         raise
     finally:
-        store.client.set_terminated(run.info.run_id, status)
+        with store.asked() as client:
+            client.set_terminated(run_id, status)
 
 
 def abandoned_runs(store: Store) -> list["Run"]:

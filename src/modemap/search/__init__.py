@@ -1,0 +1,1 @@
+"""The search for better params: trials of Optuna, judged on validation rows, recorded in MLflow."""
