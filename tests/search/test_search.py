@@ -240,7 +240,9 @@ def test_rows_that_are_not_there_are_told(project, split):
 def test_a_storage_that_does_not_answer_is_told_without_its_password(project):
     """An address may hold one."""
     with pytest.raises(RegistryError, match="the storage of the search must answer") as caught:
-        search(project, storage=f"postgresql://reader:secret@127.0.0.1:{free_port()}/trials")
+        search(
+            project, storage=f"postgresql+psycopg2://reader:secret@127.0.0.1:{free_port()}/trials"
+        )
 
     assert "secret" not in str(caught.value)
 
@@ -248,7 +250,7 @@ def test_a_storage_that_does_not_answer_is_told_without_its_password(project):
 @pytest.mark.parametrize("url", ["nothing", "mongodb://localhost/x"])
 def test_an_address_that_is_none_is_told(project, url):
     """With an example of one."""
-    with pytest.raises(ParamsError, match="postgresql://user@host/name"):
+    with pytest.raises(ParamsError, match=r"postgresql\+psycopg2://user@host/name"):
         search(project, storage=url)
 
 

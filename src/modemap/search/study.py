@@ -142,7 +142,7 @@ def _storage(root: Path, url: str | None) -> RDBStorage:
             STORAGE,
             "must be an address of SQLAlchemy's whose driver is installed",
             found=type(error).__name__,
-            hint="write it as sqlite:///search.db or postgresql://user@host/name",
+            hint="write it as sqlite:///search.db or postgresql+psycopg2://user@host/name",
         ) from error
 
 
