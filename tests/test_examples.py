@@ -8,6 +8,7 @@ import pytest
 
 import modemap.estimators
 import modemap.kernels
+import modemap.plot
 
 MODULES = [
     "modemap.metrics.density",
@@ -18,6 +19,7 @@ MODULES = [
         for module in pkgutil.iter_modules(modemap.estimators.__path__, "modemap.estimators.")
     ),
     *(module.name for module in pkgutil.iter_modules(modemap.kernels.__path__, "modemap.kernels.")),
+    *(module.name for module in pkgutil.iter_modules(modemap.plot.__path__, "modemap.plot.")),
 ]
 WITH_EXAMPLES = {
     "modemap.estimators.mixture",
@@ -28,6 +30,12 @@ WITH_EXAMPLES = {
     "modemap.metrics.density",
     "modemap.metrics.maps",
     "modemap.metrics.ranks",
+    "modemap.plot.component_planes",
+    "modemap.plot.drift",
+    "modemap.plot.hit_map",
+    "modemap.plot.modes",
+    "modemap.plot.training",
+    "modemap.plot.umatrix",
 }
 
 

@@ -91,6 +91,7 @@ def test_each_trial_is_a_child_run_with_the_datas_hash(project):
     assert (project / PICTURE).read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_one_job_finds_the_same_again(project, twin):
     """Same seed, same trials, same best."""
     first, second = search(project), search(twin)
@@ -99,6 +100,7 @@ def test_one_job_finds_the_same_again(project, twin):
     assert first.changes() == second.changes()
 
 
+@pytest.mark.slow
 def test_a_killed_search_goes_on_as_if_it_had_not_been(project, twin):
     """The trial that was open is not counted; the others are neither lost nor repeated."""
     child = subprocess.Popen(
@@ -124,6 +126,7 @@ def test_a_killed_search_goes_on_as_if_it_had_not_been(project, twin):
     assert numbers == [n for n in range(N_TRIALS + 1) if n != 3]
 
 
+@pytest.mark.slow
 def test_a_search_that_has_ended_only_answers(project):
     """More trials are made only where more are asked for."""
     before = search(project, n_trials=3)
@@ -132,6 +135,7 @@ def test_a_search_that_has_ended_only_answers(project):
     assert len(search(project, n_trials=4, n_jobs=2).trials) == 4
 
 
+@pytest.mark.slow
 def test_other_params_are_another_search(project):
     """What is compared with other present params would be compared with the wrong ones."""
     first = search(project, n_trials=2)
@@ -254,6 +258,7 @@ def test_an_address_that_is_none_is_told(project, url):
         search(project, storage=url)
 
 
+@pytest.mark.slow
 def test_another_storage_holds_the_trials(project):
     """The project's own stays unmade."""
     url = f"sqlite:///{project}/elsewhere.db"
@@ -264,6 +269,7 @@ def test_another_storage_holds_the_trials(project):
     assert not (project / DATABASE).exists()
 
 
+@pytest.mark.slow
 def test_the_command_prints_data_or_words(project, monkeypatch, capsys):
     """Words end with the next step."""
     monkeypatch.chdir(project)
@@ -282,6 +288,7 @@ def test_the_command_prints_data_or_words(project, monkeypatch, capsys):
     assert applied.endswith("train it: dvc repro\n")
 
 
+@pytest.mark.slow
 def test_the_flow_finds_and_applies_the_same(project, twin, monkeypatch):
     """Its task gives back what the command would change."""
     from prefect.logging import disable_run_logger

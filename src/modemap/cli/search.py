@@ -1,7 +1,6 @@
 """`modemap search`."""
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -49,6 +48,7 @@ def search(
 
     Example: modemap search --trials 100 --apply
     """
+    from modemap.estimators.checks import check_threads  # noqa: PLC0415
     from modemap.search.applying import apply as write_params  # noqa: PLC0415  # help stays fast
     from modemap.search.run import search as search_params  # noqa: PLC0415
     from modemap.stages.entry import configure_logging  # noqa: PLC0415
@@ -56,7 +56,7 @@ def search(
     configure_logging()
     root = Path.cwd()
     found = search_params(
-        root, n_trials=trials, seconds=seconds, n_jobs=jobs or _n_cores(), storage=storage
+        root, n_trials=trials, seconds=seconds, n_jobs=jobs or check_threads(-1), storage=storage
     )
     diff = write_params(root, found) if apply else None
     if as_json:
@@ -64,10 +64,6 @@ def search(
         typer.echo(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
     else:
         typer.echo("\n".join([*_lines(found), *_next(found, diff)]))
-
-
-def _n_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _lines(found: "Found") -> Iterator[str]:
