@@ -55,9 +55,8 @@ class UMatrixDisplay:
 
     Examples
     --------
-    >>> display = UMatrixDisplay([[1.0, 2.0], [2.0, 4.0]])
-    >>> display.distances.shape
-    (2, 2)
+    >>> UMatrixDisplay([[1.0, 2.0], [2.0, 4.0]]).topology
+    'rectangular'
     """
 
     def __init__(
