@@ -4,12 +4,14 @@ import errno
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from modemap.files import (
     canonical_json,
+    is_running,
     read_json,
     staged_directory,
     staged_file,
@@ -203,3 +205,21 @@ def test_a_copy_that_does_not_fit_is_told_of_its_target(tmp_path):
 
     assert caught.value.filename == str(tmp_path / "to")
     assert caught.value.written == 3
+
+
+def test_a_process_that_has_ended_does_not_run():
+    """Nor does one whose exit code nobody has asked for: what it left can be swept."""
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    assert is_running(child.pid)
+
+    child.stdin.close()
+    deadline = time.monotonic() + 30
+    while is_running(child.pid) and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+    assert not is_running(child.pid)
+    assert child.returncode is None  # it waits to be asked
+    child.wait()
+    assert not is_running(child.pid)
+    assert is_running(os.getpid())
+    assert is_running(1)

@@ -169,14 +169,21 @@ def abandoned_target(path: Path) -> Path | None:
 
 
 def is_running(process: int) -> bool:
-    """Tell whether there is a process of this number on this machine."""
+    """Tell whether a process of this number runs on this machine.
+
+    One that has ended, and whose parent has not asked for its exit code yet, does not run.
+    """
     try:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
-        pass  # it runs under another user
-    return True
+        return True  # under another user
+    try:
+        state = Path("/proc", str(process), "stat").read_bytes().rpartition(b") ")[2][:1]
+    except OSError:  # another system, or it ended just now
+        return not Path("/proc/self/stat").exists()
+    return state != b"Z"
 
 
 def _umask() -> int:

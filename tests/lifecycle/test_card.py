@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from modemap import cli
+from modemap.errors import RegistryError
 from modemap.lifecycle.card import keep_card, make_card
 from modemap.lifecycle.gate import gate
 from modemap.lifecycle.register import register
@@ -64,6 +65,23 @@ def test_a_damaged_release_gets_no_card(project):
 
     assert not verdict.passed
     assert _description(project) == before
+
+
+@pytest.mark.usefixtures("in_process")
+@pytest.mark.parametrize("text", ["{", "[]", '{"judgements": 3}', '{"judgements": [{}]}'])
+def test_papers_that_are_none_make_no_card(project, text):
+    """The gate goes on without one; who asks for it is told in a message."""
+    project.write("reports/validate.json", {})
+    (project.root / "reports" / "validate.json").write_text(text)
+    project.lock()
+    register(project.root)
+    before = _description(project)
+
+    assert not gate(project.root).passed
+
+    assert _description(project) == before
+    with pytest.raises(RegistryError, match="papers must be as they were registered"):
+        make_card(project.root)
 
 
 def test_a_promotion_is_told_at_once(promoted, monkeypatch, capsys):

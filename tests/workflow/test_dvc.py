@@ -106,6 +106,8 @@ def test_a_killed_stage_leaves_nothing_half_written(promoted, copied, stage):
     copied.succeed("dvc", "repro")
 
     assert copied.read("dvc.lock") == lock
+    copied.succeed("dvc", "repro", "--force", "--single-item", stage)  # where it had no need to run
+    assert copied.read("dvc.lock") == lock
     assert not list(copied.root.glob("*/.*.part*"))
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from modemap.errors import ReleaseError
+from modemap.errors import RegistryError, ReleaseError
 from modemap.files import read_json
 from modemap.lifecycle.candidate import EVALUATION, RAW_MANIFEST, VALIDATION
 from modemap.lifecycle.history_story import find_promoted
@@ -32,12 +32,24 @@ def make_card(root: Path, number: int | None = None) -> Card:
     Raises
     ------
     RegistryError
-        If the version or the history cannot be read.
+        If the version, its papers or the history cannot be read.
     ReleaseError
         If its files are not those of its digest.
     """
     registry = Registry(open_store(root, load_params(root / "params.yaml").project))
     version = registry.get(number)
+    try:
+        return _card(root, registry, version)
+    except (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError) as error:
+        raise RegistryError(
+            f"version {version.number}",
+            "its papers must be as they were registered",
+            found=f"{type(error).__name__}: {error}",
+            hint="`modemap verify` names what is damaged",
+        ) from error
+
+
+def _card(root: Path, registry: Registry, version: Version) -> Card:
     with tempfile.TemporaryDirectory(prefix="modemap-card-") as folder:
         release = registry.download(version, _made(Path(folder, "release")))
         manifest = read_json(release / MANIFEST)
@@ -69,16 +81,16 @@ def make_card(root: Path, number: int | None = None) -> Card:
 def keep_card(root: Path, number: int | None = None) -> None:
     """Keep the card with the version: as files of its run, and as what MLflow's page says of it.
 
-    A version whose files are damaged gets none.
+    A version of which one cannot be made, being damaged, gets none: the gate says what is wrong.
 
     Raises
     ------
     RegistryError
-        If the store refuses.
+        If the store refuses to keep it.
     """
     try:
         card = make_card(root, number)
-    except ReleaseError:
+    except (RegistryError, ReleaseError):
         return
     registry = Registry(open_store(root, card.project))
     texts = {name: write(card) for name, write in CARDS.items()}
