@@ -17,7 +17,7 @@ from modemap.params import ServeParams
 from modemap.serving.app import create_app
 from modemap.serving.following import Follower
 from modemap.serving.served import Serving, load_served
-from modemap.serving.server import listening
+from modemap.serving.server import configured, listening
 
 __all__ = ["CURRENT", "PLAIN"]
 
@@ -65,6 +65,9 @@ def plain(folder: Path) -> FastAPI:
 
 if __name__ == "__main__":
     make = {"modemap": modemap, "echo": echo, "plain": plain}[sys.argv[1]]
-    config = uvicorn.Config(make(Path(sys.argv[3])), log_level="error", access_log=False)
+    app = make(Path(sys.argv[3]))
+    config = uvicorn.Config(app, log_level="error", access_log=False)
+    if sys.argv[1] == "modemap":
+        config = configured(app, ServeParams())
     with listening("127.0.0.1", int(sys.argv[2])) as listener:
         uvicorn.Server(config).run(sockets=[listener])

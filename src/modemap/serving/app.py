@@ -24,7 +24,7 @@ from modemap.serving.bodies import ARROW, JSON, arrow_bytes, read_json_body, rea
 from modemap.serving.coding import decoded, encoded
 from modemap.serving.following import Follower
 from modemap.serving.limits import RETRY, Limits
-from modemap.serving.observed import Observed, Observer
+from modemap.serving.observed import OTHER, Observed, Observer
 from modemap.serving.page import page
 from modemap.serving.prediction_log import REQUEST_ID, PredictionLog
 from modemap.serving.problems import Problem, answer
@@ -42,7 +42,7 @@ LOADING = """<!doctype html><meta http-equiv="refresh" content="1"><title>modema
 
 
 def create_app(follower: Follower, params: ServeParams, keys: Mapping[str, str]) -> FastAPI:
-    """Return the service of what ``follower`` follows.
+    """Return the service of what ``follower`` follows; ``app.state.shed`` counts what is refused.
 
     Parameters
     ----------
@@ -82,6 +82,7 @@ def create_app(follower: Follower, params: ServeParams, keys: Mapping[str, str])
     routes = frozenset(route.path for route in app.routes if hasattr(route, "path"))
     app.add_middleware(Limits, params=params, keys=keys)
     app.add_middleware(Observed, observer=observer, routes=routes)
+    app.state.shed = lambda path: observer.shed(path if path in routes else OTHER)
     return app
 
 

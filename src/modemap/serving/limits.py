@@ -18,11 +18,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from modemap.params import ServeParams
 from modemap.serving.problems import Problem
 
-__all__ = ["OPEN", "Limits"]
+__all__ = ["OPEN", "Limits", "full"]
 
 OPEN = frozenset({"/healthz", "/readyz", "/ping", "/metrics"})
 GZIP = 16 + zlib.MAX_WBITS
 RETRY = {"Retry-After": "1"}
+
+
+def full(n_requests: int) -> Problem:
+    """Return what a caller is told who comes while so many requests are at work."""
+    found = f"{n_requests} requests at once"
+    return Problem(503, "the service is full", RETRY, found=found, hint="try again")
 
 
 class Limits:
@@ -54,8 +60,7 @@ class Limits:
             self._check_key(headers)
             self._check_length(headers)
             if self.in_flight >= self.params.max_concurrency:
-                found = f"{self.in_flight} requests at once"
-                raise Problem(503, "the service is full", RETRY, found=found, hint="try again")
+                raise full(self.in_flight)
             self.in_flight += 1
             try:
                 await self._pass_on(scope, headers, receive, send)

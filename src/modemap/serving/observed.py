@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from modemap.release import Scores
 from modemap.serving.served import Served
 
-__all__ = ["Observed", "Observer"]
+__all__ = ["OTHER", "Observed", "Observer"]
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 UNUSUAL = 99.0  # percentile
@@ -78,6 +78,10 @@ class Observer:
         self._cost.inc(spent - self._spent)
         self._spent = spent
         return generate_latest(self.registry)
+
+    def shed(self, route: str) -> None:
+        """Count a request that was refused before it began, the service being full."""
+        self._requests.labels(route, "POST", "503").inc()
 
     def started(self) -> None:
         """Count a request that begins."""

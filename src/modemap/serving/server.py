@@ -7,14 +7,16 @@ from functools import partial
 from pathlib import Path
 
 import uvicorn
+from fastapi import FastAPI
 
 from modemap.errors import ParamsError
 from modemap.lifecycle.alert import alert
 from modemap.params import PARAMS_FILE, ServeParams, load_params
 from modemap.serving.app import create_app
 from modemap.serving.following import Follower, champion_source, directory_source
+from modemap.serving.shedding import shedding
 
-__all__ = ["KEYS_VARIABLE", "listening", "read_keys", "run_service"]
+__all__ = ["KEYS_VARIABLE", "configured", "listening", "read_keys", "run_service"]
 
 KEYS_VARIABLE = "MODEMAP_API_KEYS"
 SHA256_LENGTH = 64
@@ -41,17 +43,22 @@ def run_service(root: Path, *, host: str, port: int, release: Path | None = None
     alarm = partial(alert, root, "following-failed")
     follower = Follower(source, params.follow_seconds, alarm, None if release else root)
     app = create_app(follower, params, keys)
-    config = uvicorn.Config(
+    with listening(host, port) as listener:
+        log.info("http://%s:%s until Ctrl-C", host, listener.getsockname()[1])
+        uvicorn.Server(configured(app, params)).run(sockets=[listener])
+
+
+def configured(app: FastAPI, params: ServeParams) -> uvicorn.Config:
+    """Return how uvicorn is to run the service ``app``."""
+    return uvicorn.Config(
         app,
+        http=shedding(params.max_concurrency, app.state.shed),
         log_config=None,
         access_log=False,
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
-    with listening(host, port) as listener:
-        log.info("http://%s:%s until Ctrl-C", host, listener.getsockname()[1])
-        uvicorn.Server(config).run(sockets=[listener])
 
 
 def listening(host: str, port: int) -> socket.socket:
