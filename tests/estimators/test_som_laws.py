@@ -203,6 +203,7 @@ def test_seeds_give_the_same_bytes_on_any_number_of_threads_and_in_any_process()
     assert len(digests[0]) == hashlib.sha256().digest_size * 2
 
 
+@pytest.mark.slow
 def test_a_second_process_waits_for_no_compiler(tmp_path):
     """Once the cache is warm, the first fit takes at most a second of the processor."""
     script = (

@@ -66,6 +66,7 @@ def test_a_run_of_a_living_process_is_no_finding(recorded):
     assert examine(recorded.root) == []
 
 
+@pytest.mark.slow
 def test_a_killed_run_is_ended_and_an_old_one_deleted(recorded):
     """Both go through a server, which is started for it and stopped; a dry run starts none."""
     dead = subprocess.Popen([sys.executable, "-c", ""])

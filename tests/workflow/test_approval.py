@@ -76,6 +76,7 @@ def approve(project, **environment: str) -> str:
     return project.succeed(*command, **environment)
 
 
+@pytest.mark.slow
 def test_a_run_waits_without_a_process_and_goes_on_once_approved(asking, api):
     """One run: paused with the command to approve, again while nobody has, then completed."""
     before = {run["id"] for run in runs(api)}

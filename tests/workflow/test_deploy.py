@@ -56,6 +56,7 @@ def test_the_weekly_run_has_its_schedule_and_explains_its_parameters(deployed):
     assert all(parameter["description"] for parameter in parameters.values())
 
 
+@pytest.mark.slow
 def test_a_worker_judges_the_release(deployed):
     """A run of the other deployment completes in the project's folder; the store stays as it is."""
     project, api = deployed
