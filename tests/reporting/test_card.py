@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from modemap.reporting import story as told
-from modemap.reporting.card import LIMITS, Card, card_html, card_markdown
+from modemap.reporting.card import LIMITS, MOST, Card, card_html, card_markdown, card_note
 from tests.pages import read_page
 
 HOSTILE = (
@@ -122,3 +122,28 @@ def test_the_state_is_the_gates_until_it_is_promoted(passed, said):
     verdict = replace(_card().verdict, passed=passed)
 
     assert replace(_card(), verdict=verdict, promotions=[]).state == said
+
+
+@pytest.mark.parametrize("n_columns", [1, 10, 30, 300])
+def test_a_note_is_as_long_as_stores_take(n_columns):
+    """Of a long card the note holds whole parts from the beginning, and says where the rest is."""
+    columns = [
+        told.Column(f"column {i} " + "x" * 60, "drop", 0, 0.0, 1.0) for i in range(n_columns)
+    ]
+    card = replace(_card(), columns=columns, params={f"p{i}": i for i in range(40)})
+
+    note, whole = card_note(card), card_markdown(card)
+
+    assert len(note) <= MOST
+    if len(whole) <= MOST:
+        assert note == whole
+    else:
+        kept, rest = note.rstrip("\n").rsplit("\n\n", 1)
+        assert whole.startswith(f"{kept}\n\n")
+        assert "card/card.html" in rest
+    assert note.startswith("# `delay`, version 3")
+
+
+def test_a_name_longer_than_a_note_leaves_no_part():
+    """The note says where the card is."""
+    assert len(card_note(_card("x" * 9000))) <= MOST

@@ -14,7 +14,7 @@ from modemap.lifecycle.rules import REQUIRED_METRICS
 from modemap.lifecycle.standing import told_verdict
 from modemap.params import load_params
 from modemap.release import MANIFEST
-from modemap.reporting.card import Card, card_html, card_markdown
+from modemap.reporting.card import Card, card_html, card_markdown, card_note
 from modemap.reporting.story import Batch, Column, Metric
 from modemap.tracking.registry import Registry, Version
 from modemap.tracking.runs import flat
@@ -94,7 +94,7 @@ def keep_card(root: Path, number: int | None = None) -> None:
         return
     registry = Registry(open_store(root, card.project))
     texts = {name: write(card) for name, write in CARDS.items()}
-    registry.keep_card(registry.get(card.version), texts, card_markdown(card))
+    registry.keep_card(registry.get(card.version), texts, card_note(card))
 
 
 def _columns(manifest: Mapping[str, Any]) -> list[Column]:

@@ -12,7 +12,10 @@ from modemap.reporting.page import rendered_page
 from modemap.reporting.story import Batch, Column, Metric, Promoted, RuleResult, Verdict
 from modemap.reporting.words import METRICS, count, moment, number
 
-__all__ = ["Card", "card_html", "card_markdown"]
+__all__ = ["MOST", "Card", "card_html", "card_markdown", "card_note"]
+
+MOST = 5000  # characters of a note: MLflow on PostgreSQL takes no more
+REST = "The whole card is among the files of the version's run: `card/card.html`.\n"
 
 BEHAVIOUR = ("row_order", "duplicated_rows", "rescaled_units")
 GROUPS = ("group_anomalies", "group_errors")
@@ -90,6 +93,19 @@ class Card:
 def card_markdown(card: Card) -> str:
     """Return the card as Markdown; every value from the record is a code span."""
     return "\n\n".join(_blocks(card)) + "\n"
+
+
+def card_note(card: Card) -> str:
+    """Return the card as a note of at most :data:`MOST` characters, and where the rest is."""
+    whole = card_markdown(card)
+    if len(whole) <= MOST:
+        return whole
+    note = ""
+    for block in _blocks(card):
+        if len(note) + len(block) + len("\n\n") + len(REST) > MOST:
+            break
+        note += f"{block}\n\n"
+    return note + REST
 
 
 def card_html(card: Card) -> str:
