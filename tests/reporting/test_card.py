@@ -147,3 +147,10 @@ def test_a_note_is_as_long_as_stores_take(n_columns):
 def test_a_name_longer_than_a_note_leaves_no_part():
     """The note says where the card is."""
     assert len(card_note(_card("x" * 9000))) <= MOST
+
+
+def test_every_table_of_the_card_has_a_name():
+    """For those who hear the page."""
+    tags = [tag for tag, _ in read_page(card_html(_card())).elements]
+
+    assert tags.count("caption") == tags.count("table") > 5

@@ -407,6 +407,9 @@ def test_what_training_costs_is_told_as_a_trend(story):
     page = read_page(render_report(replace(story, costs=costs)))
 
     assert page.number("train_som-fit_seconds") == 8
+    trends = [shown for tag, shown in page.elements if tag == "svg" and shown["class"] == "trend"]
+    assert len(trends) == 3
+    assert all(shown["aria-label"] for shown in trends)
     assert "train_som: 3 trainings, the newest last" in page.text
     assert "time of the fit, in s 8 3" in page.text
     assert "most memory at once, in MiB 305 305" in page.text
