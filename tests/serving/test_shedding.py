@@ -8,9 +8,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from modemap.params import ServeParams
 from modemap.serving.limits import OPEN, full
+from modemap.serving.server import configured
 from modemap.serving.shedding import shedding, whole_post
 from tests.serving.conftest import ROW
 
@@ -189,6 +191,16 @@ def test_refusals_are_counted(client):
         assert f'modemap_requests_total{{method="POST",route="{route}",status="503"}}' in page
 
 
-def test_a_limit_is_what_params_say():
-    """The service takes the protocol with its own limit."""
-    assert ServeParams().max_concurrency == 64
+def test_the_limit_is_what_params_say(client, monkeypatch):
+    """The service runs by this protocol, with its own limit and its own count of refusals."""
+    asked = []
+
+    def noted(limit, refused):
+        asked.append((limit, refused))
+        return H11Protocol
+
+    monkeypatch.setattr("modemap.serving.server.shedding", noted)
+    config = configured(client.app, ServeParams(max_concurrency=3))
+
+    assert asked == [(3, client.app.state.shed)]
+    assert config.http is H11Protocol
