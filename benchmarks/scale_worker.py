@@ -1,65 +1,94 @@
-"""Run one stage of the benchmark `scale`: STAGE FOLDER; print its seconds and peak memory."""
+"""Run one stage of a project for the benchmark `scale`: STAGE FOLDER; print what it took.
 
+``once`` instead of a stage reads the project's source and writes it again, both a single time.
+"""
+
+import importlib
 import json
+import os
+import runpy
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import great_expectations.expectations  # noqa: F401  # its import is no part of a stage's seconds
-import pandas  # noqa: F401
+import mlflow.sklearn  # noqa: F401
+import pyarrow.parquet as pq
 
-from benchmarks.scale import COLUMNS
-from modemap.data.kept import Kept
-from modemap.params import IngestParams, PrepareParams, ValidateParams
-from modemap.stages.ingest import ingest
-from modemap.stages.prepare import prepare
-from modemap.stages.validate import validate
-from modemap.usage import peak_memory_mib
+from modemap.data.batches import writing_parquet
+from modemap.estimators.blocks import Blocks
+from modemap.params import load_params
+from modemap.usage import peak_memory_mib, read_and_written_mib
 
-CONTRACT = f"""\
-key: [id]
-expectations:
-  - {{type: expect_table_row_count_to_be_between, kwargs: {{min_value: 1}}}}
-  - type: expect_table_columns_to_match_set
-    kwargs: {{column_set: [id, {", ".join(COLUMNS)}], exact_match: true}}
-  - {{type: expect_column_values_to_be_unique, kwargs: {{column: id}}, over: all}}
-"""
-OF_COLUMN = """\
-  - {{type: expect_column_values_to_not_be_null, kwargs: {{column: {name}}}}}
-  - {{type: expect_column_values_to_be_of_type, kwargs: {{column: {name}, type_: float64}}}}
-  - type: expect_column_values_to_be_between
-    kwargs: {{column: {name}, min_value: -1.0e+9, max_value: 1.0e+9}}
-"""
+Passes = dict[str, tuple[int, float]]
 
 
-def main(stage: str, folder: Path) -> None:
-    """Run ``stage`` as DVC would, with what was kept of earlier runs."""
-    run = _stage(stage, folder)
-    started = time.perf_counter()
-    with Kept(folder / "kept" / stage).pruned() as kept:
-        run(kept)
+def main(work: str, project: Path) -> None:
+    """Do ``work`` in ``project`` as DVC would, with what was kept of earlier runs."""
+    os.chdir(project)
+    passes: Passes = {}
+    Blocks.runs = _counted(Blocks.runs, passes)  # type: ignore[method-assign]
+    run = _once if work == "once" else _stage(work)
+    before, started = read_and_written_mib() or (0.0, 0.0), time.perf_counter()
+    run()
     seconds = time.perf_counter() - started
-    print(json.dumps({"seconds": round(seconds, 3), "peak_mib": round(peak_memory_mib())}))
+    after = read_and_written_mib() or (0.0, 0.0)
+    found = {
+        "seconds": round(seconds, 3),
+        "peak_mib": round(peak_memory_mib()),
+        "read_mib": round(after[0] - before[0]),
+        "written_mib": round(after[1] - before[1]),
+        "passes": {name: (n, round(seconds, 3)) for name, (n, seconds) in passes.items()},
+    }
+    print(json.dumps(found))
 
 
-def _stage(stage: str, folder: Path) -> Callable[[Kept], object]:
-    raw, report = folder / "raw", folder / f"{stage}.json"
-    if stage == "ingest":
-        source = IngestParams(source=f"{folder}/in/*.parquet")
-        return lambda kept: ingest(raw, report, source, kept)
-    if stage == "validate":
-        suite = folder / "suite.yaml"
-        suite.write_text(CONTRACT + "".join(OF_COLUMN.format(name=name) for name in COLUMNS))
-        rules = ValidateParams(suite=str(suite))
-        return lambda kept: validate(raw, report, folder / "rejected", rules, kept=kept)
-    split = PrepareParams(
-        key=("id",),
-        columns=dict.fromkeys(COLUMNS, "error"),
-        validation_share=0.15,
-        test_share=0.15,
+def _stage(name: str) -> Callable[[], None]:
+    importlib.import_module(f"modemap.stages.{name}")
+
+    def run() -> None:
+        try:
+            runpy.run_module(f"modemap.stages.{name}", run_name="__main__")
+        except SystemExit as end:
+            if end.code:
+                raise
+
+    return run
+
+
+def _once() -> None:
+    path = Path("written-once.parquet")
+    sources = sorted(Path().glob(load_params().ingest.source.lstrip("/"))) or sorted(
+        Path("/").glob(load_params().ingest.source.lstrip("/"))
     )
-    return lambda kept: prepare(raw, folder / "prepared", report, split, kept=kept)
+    with writing_parquet(path, pq.read_schema(sources[0])) as append:
+        for source in sources:
+            file = pq.ParquetFile(source)
+            for group in range(file.num_row_groups):
+                append(file.read_row_group(group))
+    path.unlink()
+
+
+def _counted(runs: Any, passes: Passes) -> Any:
+    """Return ``runs`` of rows as it is, but that each pass is counted and timed by its work."""
+
+    def counted(self: Blocks, work: Any, *rest: Any) -> Iterator[Any]:
+        started = time.perf_counter()
+        yield from runs(self, work, *rest)
+        n, seconds = passes.get(_name(work), (0, 0.0))
+        passes[_name(work)] = n + 1, seconds + time.perf_counter() - started
+
+    return counted
+
+
+def _name(work: Any) -> str:
+    """Return the name of the innermost function of partial ones, the first that each is given."""
+    while isinstance(work, partial):
+        work = next((each for each in work.args if callable(each)), work.func)
+    return str(getattr(work, "__qualname__", type(work).__name__))
 
 
 if __name__ == "__main__":

@@ -196,18 +196,23 @@ def batch_file(directory: Path, batch: Batch, sha256: Callable[[Path], str] = sh
 
 
 def read_pieces(
-    directory: Path, batch: Batch, columns: Sequence[str] | None = None, memory: Rows | None = None
+    directory: Path,
+    batch: Batch,
+    columns: Sequence[str] | None = None,
+    memory: Rows | None = None,
+    sha256: Callable[[Path], str] = sha256_file,
 ) -> Iterator[pa.Table]:
     """Yield the rows of ``batch`` in pieces, of those ``columns`` that it has, all by default.
 
-    A piece is a row group, or as many rows of one as ``memory`` allows.
+    A piece is a row group, or as many rows of one as ``memory`` allows. ``sha256`` says what the
+    file holds.
 
     Raises
     ------
     DataError
         If the file is missing or its bytes are not those that the manifest names.
     """
-    path = batch_file(directory, batch)
+    path = batch_file(directory, batch, sha256)
     file = pq.ParquetFile(path)
     names = file.schema_arrow.names
     wanted = names if columns is None else [name for name in columns if name in names]

@@ -6,10 +6,12 @@ leaves a doubt it is given rows: the columns that a rule names, of the batch in 
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from modemap.data.aggregates import Aggregates, Question
+from modemap.data.alongside import N_THREADS, alongside
 from modemap.data.batches import Batch, batch_file, read_manifest, read_pieces
 from modemap.data.expectations import Outcome
 from modemap.data.judging import Judge, Unit
@@ -91,7 +93,8 @@ def check_contract(
     questions = {question for question in (*each.questions, *together.questions) if question}
     asked = sorted(questions, key=lambda question: question.name)
     with keeping(kept) as store:
-        found = [_aggregates(directory, batch, asked, store, memory) for batch in watch(batches)]
+        learn = partial(_aggregates, directory, asked, store, memory.shared(N_THREADS))
+        found = list(alongside(learn, watch(batches)))
         if for_batch:
             units = [Unit((batch,), about) for batch, about in zip(batches, found, strict=True)]
             for batch, outcomes in zip(batches, each.outcomes(units, store), strict=True):
@@ -104,7 +107,7 @@ def check_contract(
 
 
 def _aggregates(
-    directory: Path, batch: Batch, asked: Sequence[Question], kept: Kept, memory: Memory
+    directory: Path, asked: Sequence[Question], kept: Kept, memory: Memory, batch: Batch
 ) -> Aggregates:
     about = ("aggregates", batch.digest, [question.name for question in asked])
     known = kept.get(*about)
@@ -112,7 +115,7 @@ def _aggregates(
         batch_file(directory, batch, Seen(kept).sha256)
         return Aggregates.from_bytes(known, asked)
     found: Aggregates | None = None
-    for table in read_pieces(directory, batch, memory=memory):
+    for table in read_pieces(directory, batch, memory=memory, sha256=Seen(kept).sha256):
         found = (found or Aggregates(table.schema, asked)).add(table)
     assert found is not None  # noqa: S101  # there is a piece, if without rows
     kept.remember(found.to_bytes(), *about)

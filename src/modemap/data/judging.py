@@ -6,6 +6,7 @@ Great Expectations judges both: the witnesses of columns, the table of counted s
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from modemap.data.aggregates import TO_BE_NULL, Aggregates, Count, questions
+from modemap.data.alongside import alongside
 from modemap.data.batches import Batch, read_batch
 from modemap.data.expectations import FIRST, Contract, Outcome
 from modemap.data.kept import Kept
@@ -202,7 +204,8 @@ class Judge:
         if key is None or not unit.is_settled:
             return None
         try:
-            paths = [key.run(self._directory, batch, kept) for batch in unit.batches]
+            run = partial(key.run, self._directory, kept)
+            paths = list(alongside(run, unit.batches))
         except (DataError, KeyError):
             return None
         evaluated, hashes = repeated_hashes(paths, self._memory.hashes)

@@ -31,6 +31,10 @@ class Memory:
         fit = self.bytes // (COPIES * CELL_BYTES * max(n_columns, 1))
         return max(min(rows_at_once(n_columns), fit), FEWEST_ROWS)
 
+    def shared(self, n_parts: int) -> "Memory":
+        """Return what each of ``n_parts`` may take that work at once."""
+        return Memory(self.bytes // n_parts)
+
     @property
     def hashes(self) -> int:
         """Return how many hashes are sorted at once."""

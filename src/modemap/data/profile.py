@@ -142,7 +142,8 @@ class _Column:
         if self.hashes is None:
             return self.is_unique
         hashes = np.concatenate([*self.hashes, np.empty(0, np.uint64)])
-        return len(np.unique(hashes)) == len(hashes) > 0
+        hashes.sort()
+        return len(hashes) > 0 and bool((hashes[1:] != hashes[:-1]).all())
 
 
 class _Number(_Column):

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from modemap.data.batches import Batch, read_pieces
 from modemap.data.kept import DIGEST_BYTES, Kept
+from modemap.data.seen import Seen
 from modemap.data.split import row_hashes
 
 __all__ = ["Key", "repeated_hashes"]
@@ -38,12 +39,12 @@ class Key:
         counts = ~np.asarray(is_ignored.get(self.ignored, np.zeros(len(table), np.bool_)))
         return row_hashes(table, self.columns), counts
 
-    def run(self, directory: Path, batch: Batch, kept: Kept) -> Path:
+    def run(self, directory: Path, kept: Kept, batch: Batch) -> Path:
         """Return the file of the sorted hashes of ``batch``, made if it was not kept."""
         about = ("hashes", batch.digest, self.columns, self.ignored)
         if (path := kept.find(*about)) is None:
             parts = []
-            for table in read_pieces(directory, batch, self.columns):
+            for table in read_pieces(directory, batch, self.columns, sha256=Seen(kept).sha256):
                 hashes, counts = self.hashes(table)
                 parts.append(hashes[counts])
             kept.put(np.sort(np.concatenate(parts)).astype("<u8").tobytes(), *about)

@@ -3,13 +3,14 @@
 Summaries add up: those of the batches, in any order, are the summary of all rows.
 """
 
-import base64
 import json
 import os
+import struct
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +24,8 @@ from modemap.sketch import ColumnSketch
 __all__ = ["Summary"]
 
 Counts = NDArray[np.int64]
+
+LENGTH = struct.Struct("<Q")  # of the JSON text, behind which the sketches stand
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class Summary:
 
     def to_bytes(self) -> bytes:
         """Return the summary as bytes: equal ones, equal bytes."""
+        sketches = [sketch.to_bytes() for sketch in self.sketches]
         told = {
             "rows": self.rows.tolist(),
             "dropped": self.dropped,
@@ -55,18 +59,21 @@ class Summary:
             "training": self.training,
             "absent": self.absent.tolist(),
             "levels": self.levels,
-            "sketches": [base64.b64encode(s.to_bytes()).decode() for s in self.sketches],
+            "sketches": [len(sketch) for sketch in sketches],
         }
-        return canonical_json(told)
+        about = canonical_json(told)
+        return LENGTH.pack(len(about)) + about + b"".join(sketches)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Summary":
         """Return the summary that :meth:`to_bytes` wrote."""
-        told = json.loads(data)
+        start = LENGTH.size + LENGTH.unpack_from(data)[0]
+        told = json.loads(data[LENGTH.size : start])
         rows, missing, filled, absent = (
             np.array(told[name], np.int64) for name in ("rows", "missing", "filled", "absent")
         )
-        sketches = tuple(ColumnSketch.from_bytes(base64.b64decode(s)) for s in told["sketches"])
+        cuts = pairwise(accumulate(told["sketches"], initial=start))
+        sketches = tuple(ColumnSketch.from_bytes(data[slice(*cut)]) for cut in cuts)
         training, levels = told["training"], told["levels"]
         return cls(rows, told["dropped"], missing, filled, training, absent, levels, sketches)
 

@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from modemap.data.alongside import N_THREADS, alongside
 from modemap.data.batches import Batch, batch_file, read_manifest
 from modemap.data.derived import derived_names
 from modemap.data.kept import Kept, keeping
@@ -58,10 +59,11 @@ def prepare(
         If a column is both key and model column.
     """
     _check_names(params)
+    own = (memory or memory_of()).shared(N_THREADS)
     with keeping(kept) as store, staged_directory(prepared) as staged:
         settings = params.model_dump(mode="json", exclude={"decorrelate"})  # rows are as they are
         before = PreparedBefore(prepared, store, settings)
-        preparation, total = _write(_Splitting(raw, params, memory or memory_of()), staged, before)
+        preparation, total = _write(_Splitting(raw, params, own), staged, before)
         if params.decorrelate != "none":
             train = prepared_batches(staged, "train", preparation.columns)
             preparation.fit_directions(train.batches())
@@ -78,8 +80,10 @@ def _write(
     """Write the files of all batches; return what was learned of them."""
     preparation = splitting.preparation
     batches = read_manifest(splitting.raw).batches
-    missing: list[tuple[str, Batch, bool]] = []  # batches that have values to fill
-    for number, batch in enumerate(track(batches, "preparing batches", len(batches))):
+
+    def split(numbered: tuple[int, Batch]) -> tuple[str, Batch, bool] | None:
+        """Bring the rows of a batch to their files; return it if it has values to fill."""
+        number, batch = numbered
         name, has_missing = prepared_name(number, batch), before.has_missing(batch)
         is_new = has_missing is None
         if not is_new:  # what is known of it holds for its bytes alone
@@ -91,22 +95,31 @@ def _write(
             before.keep_summary(batch, summary)
             has_missing = bool(summary.filled.any())
         if has_missing:
-            missing.append((name, batch, is_new))
-        elif is_new:
+            return name, batch, is_new
+        if is_new:
             before.keep_files(batch, None, staged, name)
+        return None
+
+    watched = track(enumerate(batches), "preparing batches", len(batches))
+    missing = [found for found in alongside(split, watched) if found is not None]
     total = before.total(batches) or splitting.summary(batches)
     _check_values(splitting.raw, total, splitting.params)
     _check_rows(splitting.raw, total)
     preparation.fit_sketches(total.sketches)
-    fill = preparation.fill_.tolist()
-    for name, batch, is_new in missing:
-        if not is_new and before.bring(batch, fill, staged, name):
-            continue
+    values = preparation.fill_.tolist()
+
+    def fill(found: tuple[str, Batch, bool]) -> None:
+        """Put values in place of the missing ones of a batch."""
+        name, batch, is_new = found
+        if not is_new and before.bring(batch, values, staged, name):
+            return
         if not is_new:
             splitting.write(batch, staged, name)
-        for split in SPLITS:
-            fill_file(staged / split / name, dict(zip(preparation.columns, fill, strict=True)))
-        before.keep_files(batch, fill, staged, name)
+        for side in SPLITS:
+            fill_file(staged / side / name, dict(zip(preparation.columns, values, strict=True)))
+        before.keep_files(batch, values, staged, name)
+
+    list(alongside(fill, missing))
     return preparation, total
 
 

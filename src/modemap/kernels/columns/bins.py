@@ -22,6 +22,7 @@ __all__ = [
     "bins_of_counts",
     "bins_of_rows",
     "combine",
+    "folded_at_least",
     "settle_bins",
 ]
 
@@ -84,12 +85,34 @@ def bins_of_counts(bits: BitArray, counts: BitArray) -> Bins:
 def combine(first: Bins, second: Bins) -> Bins:
     """Return the bins of the values of both."""
     shift = max(first.shift, second.shift)  # a finer one does not fit one of them, nor then both
-    parts = [_fold(part, shift - part.shift) for part in (first, second)]
-    return settle_bins(
-        np.concatenate([part.keys for part in parts]),
-        np.concatenate([part.words for part in parts]),
-        shift,
-    )
+    one, other = (_fold(part, shift - part.shift) for part in (first, second))
+    bins = _paired(one, other)
+    return _fold(bins, _needed_drop(bins.keys, shift))
+
+
+def folded_at_least(bins: Bins, bits: BitArray) -> Bins:
+    """Return the bins as wide as they must be once values with these ``bits`` have come too.
+
+    The values are not counted: only the keys that they will have are looked at.
+    """
+    coming = np.where(bits == NEGATIVE_ZERO, np.uint64(0), bits) >> np.uint64(bins.shift)
+    keys = np.sort(np.concatenate((bins.keys, coming)))
+    return _fold(bins, _needed_drop(keys, bins.shift))
+
+
+def _paired(one: Bins, other: Bins) -> Bins:
+    """Return the bins of both, of one shift, by rising key."""
+    keys = np.concatenate((one.keys, other.keys))
+    order = np.argsort(keys, kind="stable")
+    keys, words = keys[order], np.concatenate((one.words, other.words))[order]
+    second = np.flatnonzero(keys[1:] == keys[:-1]) + 1  # no key comes more than twice
+    low = words[second - 1, 0] + words[second, 0]
+    carry = low < words[second, 0]
+    words[second - 1, 1] += words[second, 1] + carry
+    words[second - 1, 0] = low
+    is_first = np.ones(len(keys), np.bool_)
+    is_first[second] = False
+    return Bins(keys[is_first], words[is_first], one.shift)
 
 
 def settle_bins(keys: BitArray, words: BitArray, shift: int) -> Bins:
@@ -103,6 +126,8 @@ def settle_bins(keys: BitArray, words: BitArray, shift: int) -> Bins:
 
 
 def _needed_drop(keys: BitArray, shift: int) -> int:
+    if len(keys) <= LIMIT:
+        return 0
     steps = keys[1:] ^ keys[:-1]  # the bit where neighbours part tells up to which shift they do
     low, high = 0, MAX_SHIFT - shift
     while low < high:

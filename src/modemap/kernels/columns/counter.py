@@ -12,11 +12,14 @@ from numpy.typing import NDArray
 from modemap.kernels.arrays import FloatArray
 from modemap.kernels.columns import cells, decimals
 from modemap.kernels.columns.bins import (
+    EMPTY,
+    LIMIT,
     Bins,
     BitArray,
     bins_of_counts,
     bins_of_rows,
     combine,
+    folded_at_least,
     settle_bins,
 )
 
@@ -25,6 +28,7 @@ __all__ = ["Counter"]
 CHUNK = 1 << 15  # rows at a time: they stay in the second-level cache
 FIRST = 1 << 13  # rows that are sorted to find the first bins
 FAR = 1 << 12  # rows that are sorted where one lies beyond the pages
+COMING = 2 * LIMIT  # rows that are looked at in advance where nearly all values differ
 TABLE = 3 << 17  # places for decimals
 MAX_ROWS = 1 << 31  # of the table, whose counts have 32 bits
 SCALES = (1.0, 10.0, 100.0, 1e3, 1e4, 1e6)
@@ -84,8 +88,13 @@ class Counter:
 
     def add(self, values: FloatArray) -> None:
         """Count values, (n,), none of them infinite."""
+        if self._is_empty and len(values) <= LIMIT:  # sorting is as good as any cells
+            self._sort_in(EMPTY, np.asarray(values, np.float64).view(np.uint64))
+            return
         for start in range(0, len(values), CHUNK):
+            self._coming = values[start + CHUNK :]
             self._add_chunk(np.ascontiguousarray(values[start : start + CHUNK], np.float64))
+        del self._coming
 
     def settle(self) -> Bins:
         """Return the canonical bins of all values."""
@@ -140,8 +149,9 @@ class Counter:
         self._wait = NO_TABLE
 
     def _add_bits(self, bits: BitArray) -> None:
-        if self._bins is not None and not len(self._bins.keys) and len(bits):
-            self._sort_in(self._bins, bits[:FIRST])
+        if self._is_empty and len(bits):
+            self._sort_in(EMPTY, bits[:FIRST])
+            self._look_ahead()
             bits = bits[FIRST:]
         if self._bins is not None and len(bits):
             self._open(self._bins)
@@ -160,6 +170,19 @@ class Counter:
             bits = bits[n_done + FAR :]
             if len(bits):
                 self._open(self._settled_cells())
+
+    @property
+    def _is_empty(self) -> bool:
+        return self._bins is not None and not len(self._bins.keys)
+
+    def _look_ahead(self) -> None:
+        """Widen the bins of the first rows at once as far as those to come will ask for."""
+        if self._bins is None or 2 * len(self._bins.keys) < FIRST or len(self._coming) < LIMIT:
+            return
+        some = self._coming[:: -(-len(self._coming) // COMING)]
+        bits = np.ascontiguousarray(some, np.float64).view(np.uint64)
+        bits = bits[bits & cells.EXPONENT != cells.EXPONENT]
+        self._bins = folded_at_least(self._bins, bits)
 
     def _sort_in(self, bins: Bins, bits: BitArray) -> None:
         """Count rows without cells: the first of all, or some with one beyond the known pages."""
