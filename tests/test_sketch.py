@@ -33,6 +33,9 @@ COLUMNS = {
     "odd": RNG.choice([0.0, -0.0, 5e-324, -5e-324, 1e300, -1e300, np.nan, 2.0**63, 0.1], N),
     "two sides": RNG.choice([-1, 1], N) * (40 + RNG.uniform(size=N)),
     "mixed": np.where(RNG.uniform(size=N) < 0.5, RNG.normal(size=N), RNG.integers(0, 99, N)),
+    "many, then few": np.concatenate(
+        (RNG.normal(size=10_000), RNG.choice([0.0, -0.0, np.nan, 1.5], N - 10_000))
+    ),
 }
 COLUMNS["bits"][~np.isfinite(COLUMNS["bits"])] = np.nan
 VALUES = st.one_of(
@@ -78,6 +81,19 @@ def test_values_far_from_the_first_ones_are_counted():
 
     together = ColumnSketch().update(x[:200]).update(x[200:])
     assert one_by_one.to_bytes() == together.to_bytes() == ColumnSketch().update(x).to_bytes()
+
+
+@pytest.mark.parametrize("n_missing", [20_000, 100_000])
+def test_columns_may_begin_with_missing_values(n_missing):
+    """However many they are, a few numbers among them or after them are counted."""
+    x = np.full(n_missing + 70_000, np.nan)
+    x[n_missing:] = np.tile([0.25, np.nan, 1.0], 70_000)[:70_000]
+
+    sketch = ColumnSketch().update(x[:1]).update(x[1:])
+
+    assert sketch.n + sketch.n_missing == len(x)
+    assert sketch.values_and_counts()[0].tolist() == [0.25, 1.0]
+    assert sketch.to_bytes() == ColumnSketch().update(x[::-1]).to_bytes()
 
 
 def test_negative_zero_is_zero_beside_negative_numbers_next_to_it():
@@ -126,7 +142,7 @@ def test_weights_of_many_values_are_repeated_rows():
     assert weighted == ColumnSketch().update(np.repeat(x, weights)).to_bytes()
 
 
-@pytest.mark.parametrize("name", [name for name in COLUMNS if name not in {"bits", "odd"}])
+@pytest.mark.parametrize("name", [name for name in COLUMNS if name not in {"bits", "odd", "many, then few"}])
 def test_bins_keep_the_column(name):
     """Mean, quantiles, extremes and spread survive, also far from zero."""
     x = COLUMNS[name]

@@ -149,7 +149,7 @@ class Counter:
         self._wait = NO_TABLE
 
     def _add_bits(self, bits: BitArray) -> None:
-        if self._is_empty and len(bits):
+        while self._is_empty and len(bits):  # which may all be missing
             self._sort_in(EMPTY, bits[:FIRST])
             self._look_ahead()
             bits = bits[FIRST:]
