@@ -119,6 +119,10 @@ bench-race: $(READY) ## a hundred promoters at once, a hundred rounds (RACE_PROC
 bench-serve: $(READY) ## the service beside others, under load, overload, swaps, and for five minutes
 	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks serve
 
+.PHONY: bench-drift
+bench-drift: $(READY) ## how often drift is found, rightly and wrongly (an hour), and what a check costs
+	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks drift drift_speed
+
 .PHONY: clean
 clean: ## remove outputs and caches; records of runs (mlruns, .prefect, DVC's cache, findings, searches) and .venv stay
 	@rm -rf demo data models reports/*/ reports/*.parquet reports/*.html dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis

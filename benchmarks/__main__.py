@@ -1,6 +1,6 @@
 """`python -m benchmarks [SUITE …]`: measure, print, write; exit 1 when a bar does not hold.
 
-Those of `billion`, `dask`, `drift`, `race`, `registry`, `scale` and `serve` run only where named.
+The suites that are not in ``SUITES`` run only where named.
 """
 
 import importlib
