@@ -36,6 +36,7 @@ serve: # windows of seconds, so that the story can be told in minutes
   rollout: {{share: {SHARE}, window_seconds: 2, min_requests: 30, hold_seconds: 6}}
 """
 KEY = ("time_hour", "carrier", "flight")
+LOOK = ("modemap", "run", "--flow", "flows/monitor.py")
 COLUMNS = [*KEY, "origin", "dest", "dep_minutes", "dep_delay", "arr_delay", "air_time", "distance"]
 AGAIN = 4  # times that a command may meet a server that was killed
 AGAIN_SECONDS = 2.0
@@ -140,6 +141,7 @@ def _serve(story: Story) -> str:
     api = f"{story.environment['PREFECT_API_URL']}/health"
     words = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "flights"]
     story.upkeep.start(_command(story, "worker", words, "", api))
+    story.call(*LOOK)  # January is no news; the service starts meanwhile
     story.upkeep.wait(service)
     story.say(f"service  {url}: version 1 answers {PER_SECOND} requests a second", "served")
     return url
@@ -152,13 +154,11 @@ def _command(story: Story, name: str, words: list[str], url: str, health: str) -
 
 def _watch(story: Story, traffic: Traffic) -> None:
     """Let February and July arrive, and look at them."""
-    look = ("modemap", "run", "--flow", "flows/monitor.py")
-    story.call(*look)
     for month, name, code in ((2, "February", 0), (7, "July", DRIFTED)):
         n = _arrive(story.root, month)
         traffic.rows = _rows(story.root, month)
         story.say(f"{name} arrives, {n:,} flights", name)
-        story.call(*look, codes=(code,))
+        story.call(*LOOK, codes=(code,))
         if code == 0:
             story.say("the flow monitor: no drift")
     finding = read_findings(story.root)[-1]
@@ -175,7 +175,7 @@ def _follow(story: Story, url: str) -> None:
     def closed() -> Mapping[str, Any] | None:
         nonlocal told
         if time.monotonic() - told > PATIENCE:  # the run was lost: the finding is told of again
-            story.call("modemap", "run", "--flow", "flows/monitor.py")
+            story.call(*LOOK)
             told = time.monotonic()
         return _found(story).closed
 
