@@ -11,7 +11,7 @@ from hypothesis.internal.conjecture import providers
 
 from tests.sharing import made_once
 
-pytest_plugins = ["tests.projects", "tests.stories"]
+pytest_plugins = ["tests.projects", "tests.stories", "tests.documentation"]
 
 # The same examples in every run; `--hypothesis-profile=default` looks for new ones. Constants of
 # loaded modules would be among them, and which modules are loaded depends on the order of tests.
