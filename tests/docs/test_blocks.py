@@ -90,6 +90,7 @@ def test_make_has_every_target_that_is_named():
         assert target == "it" or any(fnmatch(target, pattern) for pattern in patterns), target
 
 
+@pytest.mark.slow
 def test_modes_are_fitted_and_inverted_as_the_tutorial_says(tmp_path):
     """The very bytes come back."""
     (block,) = [b for b in blocks("bash") if b.page == "tutorials/billion-rows.md"]
