@@ -36,6 +36,8 @@ LONGEST_FIRST = (  # each worker takes the next file when it has ended one
     "lifecycle/test_gate",
     "tracking/test_store",
     "packaging/test_core_install",
+    "docs/test_site",  # builds the site for the others of `docs`
+    "docs/test_blocks",
     "kernels/test_compilation",
     "lifecycle/test_history",
     "lifecycle/test_promote",

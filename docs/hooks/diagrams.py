@@ -11,6 +11,7 @@ from html import escape
 from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
+from pymdownx.superfences import SuperFencesException
 
 __all__ = ["Chart", "on_config", "read_chart"]
 
@@ -80,11 +81,14 @@ def _read_arrows(line: str, chart: Chart, group: str) -> None:
 
 def _drawn(source: str, *_: Any, **__: Any) -> str:
     kind = source.split(maxsplit=1)[0]
-    if kind == "stateDiagram-v2":
-        return _table(source)
-    if kind == "flowchart":
-        return _picture(read_chart(source))
-    raise ValueError(f"a diagram must be a flowchart or a stateDiagram-v2, got {kind!r}")
+    try:
+        if kind == "stateDiagram-v2":
+            return _table(source)
+        if kind == "flowchart":
+            return _picture(read_chart(source))
+    except ValueError as error:  # any other error would leave the fence as code
+        raise SuperFencesException(str(error)) from error
+    raise SuperFencesException(f"a diagram must be a flowchart or stateDiagram-v2, got {kind!r}")
 
 
 def _table(source: str) -> str:
