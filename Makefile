@@ -95,6 +95,11 @@ test-all: $(READY) ## the others: slow ones, and what needs Debian's browser and
 	@.ci/install-system
 	@$(BIN)/python -m pytest -n 2 -p no:randomly -m "slow or system or peers" $(TESTS)
 
+.PHONY: docs
+docs: $(READY) ## build the documentation into site/, which needs no network and no server
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo "open file://$(CURDIR)/site/index.html"
+
 .PHONY: bench
 bench: $(READY) ## measure the bars of docs/benchmarks.md; exit 1 when one does not hold
 	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks
@@ -125,6 +130,6 @@ bench-drift: $(READY) ## how often drift is found, rightly and wrongly (an hour)
 
 .PHONY: clean
 clean: ## remove outputs and caches; records of runs (mlruns, .prefect, DVC's cache, findings, searches) and .venv stay
-	@rm -rf demo data models reports/*/ reports/*.parquet reports/*.html dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf demo data models reports/*/ reports/*.parquet reports/*.html dist site .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@[ ! -d .modemap ] || find .modemap -mindepth 1 -maxdepth 1 -not -name findings -not -name search.db -exec rm -rf {} +
 	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

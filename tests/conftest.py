@@ -11,7 +11,7 @@ from hypothesis.internal.conjecture import providers
 
 from tests.sharing import made_once
 
-pytest_plugins = ["tests.projects", "tests.stories"]
+pytest_plugins = ["tests.projects", "tests.stories", "tests.documentation"]
 
 # The same examples in every run; `--hypothesis-profile=default` looks for new ones. Constants of
 # loaded modules would be among them, and which modules are loaded depends on the order of tests.
@@ -36,6 +36,8 @@ LONGEST_FIRST = (  # each worker takes the next file when it has ended one
     "lifecycle/test_gate",
     "tracking/test_store",
     "packaging/test_core_install",
+    "docs/test_site",  # builds the site for the others of `docs`
+    "docs/test_blocks",
     "kernels/test_compilation",
     "lifecycle/test_history",
     "lifecycle/test_promote",
