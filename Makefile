@@ -119,6 +119,12 @@ bench-race: $(READY) ## a hundred promoters at once, a hundred rounds (RACE_PROC
 bench-serve: $(READY) ## the service beside others, under load, overload, swaps, and for five minutes
 	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks serve
 
+.PHONY: dist
+dist: $(READY) ## wheel and sdist in dist/, checked: what the release workflow publishes
+	@rm -rf dist
+	@$(BIN)/uv build --quiet --offline --no-build-isolation --python $(BIN)/python --out-dir dist
+	@$(BIN)/twine check --strict dist/*
+
 .PHONY: clean
 clean: ## remove outputs and caches; records of runs (mlruns, .prefect, DVC's cache, findings, searches) and .venv stay
 	@rm -rf demo data models reports/*/ reports/*.parquet reports/*.html dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis
