@@ -84,7 +84,7 @@ check: $(READY) ## lint, formatting, types, import contracts, workflows, Dockerf
 	@$(BIN)/lint-imports
 	@$(BIN)/actionlint
 	@$(BIN)/zizmor --offline --quiet .github
-	@$(BIN)/hadolint Dockerfile
+	@$(BIN)/hadolint Dockerfile deploy/hosting/Dockerfile
 
 .PHONY: test
 test: check ## check, then the tests that need Python alone, but for the slow ones
