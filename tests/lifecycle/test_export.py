@@ -18,6 +18,7 @@ from modemap.export import (
     map_disagreement,
     map_graph,
     mixture_disagreement,
+    mixture_graph,
     run_graph,
     serialised,
 )
@@ -120,6 +121,41 @@ def test_ten_thousand_rows_agree(make_release, tmp_path, kind):
     assert (answers["map.onnx"]["unit"][~taken] == -1).all()
     assert np.isnan(answers["mixture.onnx"]["log_likelihood"][~taken]).all()
     assert 0 < taken.mean() < 1
+
+
+@pytest.mark.parametrize("decorrelate", ["none", "pca", "whiten"])
+def test_rows_too_large_once_they_are_scaled_are_not_taken(rows, tmp_path, decorrelate):
+    """We refuse such rows with an error; the models give no unit and no number."""
+    folder = write_release(
+        tmp_path / "release", rows * 1e-8, ["delay", "distance"], decorrelate=decorrelate
+    )
+    X = np.array([[1e149, 0.0], [-1e149, 1e149], rows[0] * 1e-8])
+    trial = Trial(load_release(folder), X, {})
+
+    models = _exported(folder)
+
+    with pytest.raises(ValueError, match="X must lie between"):
+        trial.release.score(X[:1])
+    assert trial.taken.tolist() == [False, False, True]
+    answers = run_graph(models["mixture.onnx"], trial.inputs)
+    assert mixture_disagreement(trial, answers) is None
+    assert map_disagreement(trial, run_graph(models["map.onnx"], trial.inputs)) is None
+
+
+def test_what_is_infinitely_unlikely_has_the_highest_percentile(tiny_release):
+    """Where squares overflow the log-likelihood is minus infinity, as ours, and never NaN."""
+    release = load_release(tiny_release)
+    release.mixture.precisions_cholesky_ *= 1e10
+    trial = Trial(release, np.array([[1e149, 0.0], [0.0, -1e149]]), {})
+    model = serialised(mixture_graph(release), release, project="flights", version=1)
+
+    answers = run_graph(model, trial.inputs)
+
+    with np.errstate(over="ignore"):
+        assert np.isneginf(release.score(trial.X).log_likelihood).all()
+        assert mixture_disagreement(trial, answers) is None
+    assert np.isneginf(answers["log_likelihood"]).all()
+    assert (answers["anomaly_percentile"] == 100).all()
 
 
 @pytest.mark.parametrize("decorrelate", ["none", "whiten"])

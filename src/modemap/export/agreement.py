@@ -53,7 +53,11 @@ class Trial:
         preparation = self.release.preparation
         is_filled = np.array([preparation.missing[n] == "median" for n in preparation.columns])
         is_fine = (np.abs(self.X) <= LARGEST) | (np.isnan(self.X) & is_filled)
-        return np.asarray(is_fine.all(axis=1))
+        taken = np.asarray(is_fine.all(axis=1))
+        with np.errstate(over="ignore", invalid="ignore"):
+            rows = preparation.transform(preparation.fill(self.X[taken]))
+            taken[taken] = (np.abs(rows) <= LARGEST).all(axis=1)
+        return taken
 
 
 def map_disagreement(trial: Trial, answers: Mapping[str, NDArray[Any]]) -> str | None:
@@ -95,7 +99,8 @@ def mixture_disagreement(trial: Trial, answers: Mapping[str, NDArray[Any]]) -> s
     if wrong := _first_wrong(answers, expected, taken):
         return wrong
     ranks = np.linspace(0, 100, len(quantiles))
-    slack = TOLERANCE * (1 + np.abs(log_likelihood))
+    is_finite = np.isfinite(log_likelihood)
+    slack = np.where(is_finite, TOLERANCE * (1 + np.abs(log_likelihood)), 0.0)
     high = 100 - np.interp(log_likelihood - slack, quantiles, ranks)
     low = 100 - np.interp(log_likelihood + slack, quantiles, ranks)
     percentiles = answers["anomaly_percentile"]

@@ -44,8 +44,12 @@ def _scores(nodes: Nodes, mixture: BayesianGaussianMixture, rows: str) -> str:
 
 
 def _log_total(nodes: Nodes, scores: str) -> str:
-    """Return the logarithm of the sum of ``exp(scores)`` over components, without overflow."""
-    top = nodes.add("ReduceMax", scores, [0], keepdims=1)
+    """Return the logarithm of the sum of ``exp(scores)`` over components, without overflow.
+
+    A row so far away that all are minus infinity gets that.
+    """
+    lowest = float(np.finfo(np.float64).min)
+    top = nodes.add("Max", nodes.add("ReduceMax", scores, [0], keepdims=1), lowest)
     parts = nodes.add("Exp", nodes.add("Sub", scores, top))
     total = nodes.add("Log", nodes.add("ReduceSum", parts, [0], keepdims=0))
     return nodes.add("Add", total, nodes.add("Squeeze", top, [0]))

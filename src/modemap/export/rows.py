@@ -30,7 +30,7 @@ class PreparedRows:
     Parameters
     ----------
     values : str
-        The prepared rows, (n_rows, n_columns); of a row that is not taken something finite.
+        The prepared rows, (n_rows, n_columns); what stands in a row not taken has no meaning.
     taken : str
         Whether training would have taken the row, (n_rows,).
     """
@@ -90,10 +90,11 @@ def prepared_rows(nodes: Nodes, release: Release, *, measured: bool) -> Prepared
     taken = _taken(nodes, filled)
     safe = nodes.add("Where", nodes.add("Unsqueeze", taken, [1]), filled, 0.0)
     if measured:
-        return PreparedRows(_scaled(nodes, preparation, safe, preparation.measured_), taken)
-    values = _with_indicators(nodes, release, safe)
-    every = np.arange(len(preparation.columns))
-    return PreparedRows(_scaled(nodes, preparation, values, every), taken)
+        places, raw = preparation.measured_, safe
+    else:
+        places, raw = np.arange(len(preparation.columns)), _with_indicators(nodes, release, safe)
+    scaled = _scaled(nodes, preparation, raw, places)
+    return PreparedRows(scaled, nodes.add("And", taken, _taken(nodes, scaled)))
 
 
 def _filled(nodes: Nodes, preparation: Preparation, rows: str) -> str:
@@ -106,9 +107,9 @@ def _filled(nodes: Nodes, preparation: Preparation, rows: str) -> str:
     return nodes.add("Where", is_missing, np.array(fill)[preparation.measured_], rows)
 
 
-def _taken(nodes: Nodes, filled: str) -> str:
+def _taken(nodes: Nodes, rows: str) -> str:
     """Tell which rows are finite, small enough and without gaps: comparisons with NaN are false."""
-    is_fine = nodes.add("LessOrEqual", nodes.add("Abs", filled), LARGEST)
+    is_fine = nodes.add("LessOrEqual", nodes.add("Abs", rows), LARGEST)
     as_numbers = nodes.cast(is_fine, "double")
     least = nodes.add("ReduceMin", as_numbers, [1], keepdims=0)
     return nodes.add("Greater", least, 0.5)
