@@ -84,7 +84,7 @@ check: $(READY) ## lint, formatting, types, import contracts, workflows, Dockerf
 	@$(BIN)/lint-imports
 	@$(BIN)/actionlint
 	@$(BIN)/zizmor --offline --quiet .github
-	@$(BIN)/hadolint Dockerfile
+	@$(BIN)/hadolint Dockerfile deploy/hosting/Dockerfile
 
 .PHONY: test
 test: check ## check, then the tests that need Python alone, but for the slow ones
@@ -127,6 +127,12 @@ bench-serve: $(READY) ## the service beside others, under load, overload, swaps,
 .PHONY: bench-drift
 bench-drift: $(READY) ## how often drift is found, rightly and wrongly (an hour), and what a check costs
 	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks drift drift_speed
+
+.PHONY: dist
+dist: $(READY) ## wheel and sdist in dist/, checked: what the release workflow publishes
+	@rm -rf dist
+	@$(BIN)/uv build --quiet --offline --no-build-isolation --python $(BIN)/python --out-dir dist
+	@$(BIN)/twine check --strict dist/*
 
 .PHONY: clean
 clean: ## remove outputs and caches; records of runs (mlruns, .prefect, DVC's cache, findings, searches) and .venv stay

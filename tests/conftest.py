@@ -35,6 +35,7 @@ LONGEST_FIRST = (  # each worker takes the next file when it has ended one
     "estimators/test_mixture",
     "lifecycle/test_gate",
     "tracking/test_store",
+    "lifecycle/test_export",
     "packaging/test_core_install",
     "docs/test_site",  # builds the site for the others of `docs`
     "docs/test_blocks",

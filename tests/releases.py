@@ -27,14 +27,17 @@ def write_release(
     decorrelate: str = "none",
     map_only: Mapping[str, str | None] | None = None,
     prepare: Mapping[str, Any] | None = None,
+    missing: Mapping[str, str] | None = None,
+    mixture_arguments: Mapping[str, Any] | None = None,
     **som_arguments: Any,
 ) -> Path:
     """Write a release of ``rows``, (n_rows, n_columns), into ``folder``; return it.
 
-    ``map_only`` names the last columns, those that are derived, ``prepare`` from which.
+    ``map_only`` names the last columns, those that are derived, ``prepare`` from which; ``missing``
+    the policies of columns other than ``"drop"``.
     """
     folder.mkdir(parents=True)
-    policies = dict.fromkeys(columns, "drop")
+    policies = dict.fromkeys(columns, "drop") | dict(missing or {})
     preparation = Preparation(
         list(columns), policies, decorrelate=decorrelate, map_only=dict(map_only or {})
     ).fit(rows)
@@ -42,7 +45,9 @@ def write_release(
     measured = rows[:, : rows.shape[1] - len(map_only or ())]
     arguments = {"n_rows": 3, "n_columns": 3, "max_iter": 10, "random_state": 0}
     som = SelfOrganizingMap(**arguments | som_arguments).fit(scaled)
-    mixture = BayesianGaussianMixture(n_components=n_components, max_iter=500, random_state=0)
+    mixture = BayesianGaussianMixture(
+        n_components=n_components, max_iter=500, random_state=0, **mixture_arguments or {}
+    )
     seen = scaled[:, : measured.shape[1]]
     likelihood = mixture.fit(seen).score_samples(seen) - preparation.log_jacobian_
     preparation.save(folder / "preparation.npz")

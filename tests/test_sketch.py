@@ -142,7 +142,9 @@ def test_weights_of_many_values_are_repeated_rows():
     assert weighted == ColumnSketch().update(np.repeat(x, weights)).to_bytes()
 
 
-@pytest.mark.parametrize("name", [name for name in COLUMNS if name not in {"bits", "odd", "many, then few"}])
+@pytest.mark.parametrize(
+    "name", [name for name in COLUMNS if name not in {"bits", "odd", "many, then few"}]
+)
 def test_bins_keep_the_column(name):
     """Mean, quantiles, extremes and spread survive, also far from zero."""
     x = COLUMNS[name]

@@ -49,6 +49,17 @@ ELSEWHERE: dict[str, tuple[By | str, ...]] = {  # page -> what runs its blocks, 
     ),
     "deployments.md": (By("workflow/test_deploy.py::test_a_worker_judges_the_release"),),
     "drift.md": (By("lifecycle/test_drift.py::test_drift_exits_with_4_and_is_explained"),),
+    "export.md": (
+        By("lifecycle/test_export.py::test_the_command_writes_both_models"),
+        By("lifecycle/test_export.py::test_the_page_is_true"),
+    ),
+    "kubernetes.md": (
+        By("packaging/test_kubernetes.py::test_a_kustomization_names_the_files_that_there_are"),
+        By("packaging/test_kubernetes.py::test_a_kustomization_names_the_files_that_there_are"),
+        "makes a secret in a cluster",
+        By("packaging/test_kubernetes.py::test_the_hosting_image_answers_as_platforms_ask"),
+        "packs a folder, whose digest a service checks when it loads it",
+    ),
     "loop.md": (By("workflow/test_loop.py::test_drift_starts_a_retraining_that_answers_it"),),
     "pictures.md": (
         By("plot/test_page.py::test_every_block_runs"),
@@ -97,5 +108,10 @@ def blocks(*languages: str) -> list[Block]:
 def is_run_here(block: Block) -> bool:
     """Whether `test_blocks.py` runs or reads the whole block by itself."""
     if block.language == "python":
-        return block.page not in {"coming-from-rdt.md", "dask.md", "pictures.md"}
+        return block.page not in {
+            "coming-from-rdt.md",
+            "dask.md",
+            "export.md",
+            "pictures.md",
+        }
     return block.language == "yaml" or block.language in DRAWN

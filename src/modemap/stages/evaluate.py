@@ -3,8 +3,10 @@
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +14,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score
 
+from modemap.data.alongside import alongside
 from modemap.data.matrix import matrix, prepared_batches, prepared_tables
 from modemap.data.split import SPLITS
 from modemap.errors import ParamsError, ReleaseError
@@ -131,15 +134,23 @@ def _transforms(
 def _judged(release: Release, rows: Blocks, yardstick: Preparation) -> dict[str, float]:
     """Return what a single pass over the test rows tells."""
     som, n_units = release.som, len(release.som.codebook_)
-    quantization, topographic, log_likelihood = Mean(), Mean(), Mean()
+    quantization, topographic, log_likelihood = means = Mean(), Mean(), Mean()
     is_hit, round_trip = np.zeros(n_units, np.bool_), 0.0
-    for X in rows.batches():
+
+    def judge(X: FloatArray) -> tuple[list[NDArray[Any]], NDArray[np.int64], float]:
         scaled = release.preparation.transform(X)
-        quantization.add(release.quantization_errors(X, yardstick))
-        topographic.add(torn_samples(scaled, som.codebook_, **grid_of(som), metric=som.metric))
-        log_likelihood.add(release.log_likelihood(scaled))
-        is_hit[som.predict(scaled)] = True
-        round_trip = max(round_trip, round_trip_error(release, X))
+        values = [
+            release.quantization_errors(X, yardstick),
+            torn_samples(scaled, som.codebook_, **grid_of(som), metric=som.metric),
+            release.log_likelihood(scaled),
+        ]
+        return values, som.predict(scaled), round_trip_error(release, X)
+
+    for values, units, error in alongside(judge, rows.batches()):
+        for mean, each in zip(means, values, strict=True):
+            mean.add(each)
+        is_hit[units] = True
+        round_trip = max(round_trip, error)
     return {
         "quantization_error": quantization.value,
         "topographic_error": topographic.value,
@@ -222,18 +233,18 @@ def score_rows(prepared: Path, release: Release, path: Path, label: str | None =
     """
     writer: pq.ParquetWriter | None = None
     with staged_file(path) as temporary, ExitStack() as opened:
-        for split in SPLITS:
-            for table in prepared_tables(prepared, split):
-                scored = _scored(table, split, release, label)
-                if writer is None:
-                    writer = pq.ParquetWriter(
-                        temporary, scored.schema, version="2.6", compression="zstd"
-                    )
-                    opened.enter_context(writer)
-                writer.write_table(scored)
+        tables = ((split, table) for split in SPLITS for table in prepared_tables(prepared, split))
+        for scored in alongside(partial(_scored, release, label), tables):
+            if writer is None:
+                writer = pq.ParquetWriter(
+                    temporary, scored.schema, version="2.6", compression="zstd"
+                )
+                opened.enter_context(writer)
+            writer.write_table(scored)
 
 
-def _scored(table: pa.Table, split: str, release: Release, label: str | None) -> pa.Table:
+def _scored(release: Release, label: str | None, rows_of: tuple[str, pa.Table]) -> pa.Table:
+    split, table = rows_of
     keys = [name for name in table.column_names if name not in [*release.columns, label]]
     scores = release.score(matrix(table, release.columns))
     answers: dict[str, pa.Array | np.ndarray] = {
