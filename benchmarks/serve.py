@@ -41,7 +41,7 @@ SECONDS = 5.0
 STEADY = 500.0  # requests a second
 N_CONNECTIONS = 16
 BATCH = 10_000
-N_MANY = 48  # connections that keep the service busy
+N_MANY = 24  # connections that keep the service busy
 IN_TIME, AT_ONCE = 1.0, 0.05  # seconds
 SOAK_SECONDS, SOAK_RATE = 300.0, 200.0
 

@@ -269,7 +269,7 @@ class ServeParams(_Section):
     )
     max_body_bytes: Annotated[int, Field(ge=1024)] = 16 * 2**20
     max_rows: Annotated[int, Field(ge=1)] = 100_000
-    max_concurrency: Annotated[int, Field(ge=1)] = 64
+    max_concurrency: Annotated[int, Field(ge=1)] = 32
     body_seconds: Annotated[float, Field(gt=0)] = 10.0
     request_seconds: Annotated[float, Field(gt=0)] = 30.0
     requests_per_second: Annotated[float, Field(ge=1)] = 1000.0  # of one API key
