@@ -45,6 +45,7 @@ CLAIMS = {  # notebook -> what holds at its end
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CLAIMS)
 def test_what_a_notebook_says_is_so(name, tmp_path, monkeypatch):
     """Its cells run in an empty folder, and then its claims are tried one by one."""
