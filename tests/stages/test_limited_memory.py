@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from modemap.data.alongside import N_THREADS
 from modemap.data.memory import Memory, memory_of
 from modemap.errors import DataError
 
@@ -99,6 +100,15 @@ def test_pieces_shrink_with_the_limit():
     assert Memory(1 << 28).piece_rows(100) == (1 << 28) // (16 * 8 * 100)
     assert Memory(1 << 28).piece_rows(100_000) == 1024
     assert Memory(1 << 28).hashes == 1 << 23
+
+
+def test_little_memory_is_for_one_thread():
+    """Its buffers would take what the pieces leave."""
+    few, many = Memory(1 << 28), Memory(1 << 40)
+
+    assert (few.n_threads, few.shared()) == (1, few)
+    assert many.n_threads == N_THREADS
+    assert many.shared().bytes == many.bytes // N_THREADS
 
 
 def test_half_of_the_machine_is_the_default(monkeypatch, tmp_path):

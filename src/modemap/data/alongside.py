@@ -12,10 +12,12 @@ __all__ = ["N_THREADS", "alongside"]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-N_THREADS = min(check_threads(-1), 4)  # each has rows of its own in memory
+N_THREADS = min(check_threads(-1), 4)
 
 
-def alongside(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+def alongside(
+    work: Callable[[Item], Result], items: Iterable[Item], n_threads: int = N_THREADS
+) -> Iterator[Result]:
     """Yield what ``work`` makes of each item; of those that fail the first one is raised.
 
     Examples
@@ -23,12 +25,15 @@ def alongside(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator
     >>> list(alongside(abs, [-1, 2, -3]))
     [1, 2, 3]
     """
+    if n_threads == 1:
+        yield from map(work, items)
+        return
     waiting: deque[Future[Result]] = deque()
-    with ThreadPoolExecutor(N_THREADS) as pool:
+    with ThreadPoolExecutor(n_threads) as pool:
         try:
             for item in items:
                 waiting.append(pool.submit(work, item))
-                if len(waiting) > N_THREADS:
+                if len(waiting) > n_threads:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()

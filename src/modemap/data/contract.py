@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from modemap.data.aggregates import Aggregates, Question
-from modemap.data.alongside import N_THREADS, alongside
+from modemap.data.alongside import alongside
 from modemap.data.batches import Batch, batch_file, read_manifest, read_pieces
 from modemap.data.expectations import Outcome
 from modemap.data.judging import Judge, Unit
@@ -93,8 +93,8 @@ def check_contract(
     questions = {question for question in (*each.questions, *together.questions) if question}
     asked = sorted(questions, key=lambda question: question.name)
     with keeping(kept) as store:
-        learn = partial(_aggregates, directory, asked, store, memory.shared(N_THREADS))
-        found = list(alongside(learn, watch(batches)))
+        learn = partial(_aggregates, directory, asked, store, memory.shared())
+        found = list(alongside(learn, watch(batches), memory.n_threads))
         if for_batch:
             units = [Unit((batch,), about) for batch, about in zip(batches, found, strict=True)]
             for batch, outcomes in zip(batches, each.outcomes(units, store), strict=True):

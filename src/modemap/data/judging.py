@@ -205,7 +205,7 @@ class Judge:
             return None
         try:
             run = partial(key.run, self._directory, kept)
-            paths = list(alongside(run, unit.batches))
+            paths = list(alongside(run, unit.batches, self._memory.n_threads))
         except (DataError, KeyError):
             return None
         evaluated, hashes = repeated_hashes(paths, self._memory.hashes)

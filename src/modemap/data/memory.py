@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from modemap.data.alongside import N_THREADS
 from modemap.data.tables import rows_at_once
 from modemap.errors import DataError
 
@@ -18,6 +19,7 @@ COPIES = 16  # of a piece: decoded, converted, filtered, waiting to be written
 FRAME_BYTES = 32  # of a cell in a data frame under judgement
 HASH_BYTES = 32  # of a key that is sorted
 FEWEST_ROWS = 1024
+THREAD_BYTES = 1 << 29  # below this a thread's own buffers, which no piece counts, are too many
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,14 @@ class Memory:
         fit = self.bytes // (COPIES * CELL_BYTES * max(n_columns, 1))
         return max(min(rows_at_once(n_columns), fit), FEWEST_ROWS)
 
-    def shared(self, n_parts: int) -> "Memory":
-        """Return what each of ``n_parts`` may take that work at once."""
-        return Memory(self.bytes // n_parts)
+    @property
+    def n_threads(self) -> int:
+        """Return how many threads may have rows of their own at once."""
+        return max(min(N_THREADS, self.bytes // THREAD_BYTES), 1)
+
+    def shared(self) -> "Memory":
+        """Return what each of these threads may take."""
+        return Memory(self.bytes // self.n_threads)
 
     @property
     def hashes(self) -> int:

@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from modemap.data.alongside import N_THREADS, alongside
+from modemap.data.alongside import alongside
 from modemap.data.batches import Batch, batch_file, read_manifest
 from modemap.data.derived import derived_names
 from modemap.data.kept import Kept, keeping
@@ -59,11 +59,11 @@ def prepare(
         If a column is both key and model column.
     """
     _check_names(params)
-    own = (memory or memory_of()).shared(N_THREADS)
+    memory = memory or memory_of()
     with keeping(kept) as store, staged_directory(prepared) as staged:
         settings = params.model_dump(mode="json", exclude={"decorrelate"})  # rows are as they are
         before = PreparedBefore(prepared, store, settings)
-        preparation, total = _write(_Splitting(raw, params, own), staged, before)
+        preparation, total = _write(_Splitting(raw, params, memory), staged, before)
         if params.decorrelate != "none":
             train = prepared_batches(staged, "train", preparation.columns)
             preparation.fit_directions(train.batches())
@@ -78,7 +78,7 @@ def _write(
     splitting: "_Splitting", staged: Path, before: PreparedBefore
 ) -> tuple[Preparation, Summary]:
     """Write the files of all batches; return what was learned of them."""
-    preparation = splitting.preparation
+    preparation, n_threads = splitting.preparation, splitting.n_threads
     batches = read_manifest(splitting.raw).batches
 
     def split(numbered: tuple[int, Batch]) -> tuple[str, Batch, bool] | None:
@@ -101,7 +101,7 @@ def _write(
         return None
 
     watched = track(enumerate(batches), "preparing batches", len(batches))
-    missing = [found for found in alongside(split, watched) if found is not None]
+    missing = [found for found in alongside(split, watched, n_threads) if found is not None]
     total = before.total(batches) or splitting.summary(batches)
     _check_values(splitting.raw, total, splitting.params)
     _check_rows(splitting.raw, total)
@@ -119,7 +119,7 @@ def _write(
             fill_file(staged / side / name, dict(zip(preparation.columns, values, strict=True)))
         before.keep_files(batch, values, staged, name)
 
-    list(alongside(fill, missing))
+    list(alongside(fill, missing, n_threads))
     return preparation, total
 
 
@@ -127,9 +127,14 @@ class _Splitting:
     """How the rows of any batch are told apart."""
 
     def __init__(self, raw: Path, params: PrepareParams, memory: Memory) -> None:
-        self.raw, self.params = raw, params
+        self.raw, self.params, self.n_threads = raw, params, memory.n_threads
         self._selection = Selection(
-            params.key, params.columns, params.categories, params.times, params.label, memory
+            params.key,
+            params.columns,
+            params.categories,
+            params.times,
+            params.label,
+            memory.shared(),
         )
         derived = self._selection.derived
         policies = {**params.columns, **dict.fromkeys(derived, "error")}
