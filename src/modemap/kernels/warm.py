@@ -65,7 +65,8 @@ def _warm_columns() -> None:
     from modemap.kernels.columns.counter import Counter  # noqa: PLC0415
 
     counter = Counter(EMPTY)
-    counter.add(np.array([0.5, 1.5]))  # by their decimals
+    for _ in range(2):  # the first values are sorted, those after them counted by their decimals
+        counter.add(np.array([0.5, 1.5]))
     Counter(counter.settle()).add(np.array([np.pi, 0.5]))  # by their bits
     one, zero = np.ones(1), np.zeros(1)
     moments(one, one, zero, zero, one)
