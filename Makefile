@@ -125,7 +125,7 @@ bench-serve: $(READY) ## the service beside others, under load, overload, swaps,
 	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks serve
 
 .PHONY: bench-drift
-bench-drift: $(READY) ## how often drift is found, rightly and wrongly (an hour), and what a check costs
+bench-drift: $(READY) ## how often drift is found, rightly and wrongly (an hour or more), and what a check costs
 	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks drift drift_speed
 
 .PHONY: dist

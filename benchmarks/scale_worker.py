@@ -61,9 +61,7 @@ def _stage(name: str) -> Callable[[], None]:
 
 def _once() -> None:
     path = Path("written-once.parquet")
-    sources = sorted(Path().glob(load_params().ingest.source.lstrip("/"))) or sorted(
-        Path("/").glob(load_params().ingest.source.lstrip("/"))
-    )
+    sources = sorted(Path("/").glob(load_params().ingest.source.lstrip("/")))
     with writing_parquet(path, pq.read_schema(sources[0])) as append:
         for source in sources:
             file = pq.ParquetFile(source)

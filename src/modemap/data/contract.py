@@ -66,8 +66,8 @@ def check_contract(
 ) -> Iterator[Judgement]:
     """Yield a judgement for each batch in ``directory``, then one over all of them together.
 
-    Only pieces of a batch are in memory at a time, or the columns that rules name which only rows
-    can answer; of such rules over all batches, the columns of all of them.
+    Only pieces of a few batches are in memory at a time, or the columns that rules name which only
+    rows can answer; of such rules over all batches, the columns of all of them.
 
     Parameters
     ----------

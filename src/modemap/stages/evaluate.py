@@ -234,7 +234,8 @@ def score_rows(prepared: Path, release: Release, path: Path, label: str | None =
     writer: pq.ParquetWriter | None = None
     with staged_file(path) as temporary, ExitStack() as opened:
         tables = ((split, table) for split in SPLITS for table in prepared_tables(prepared, split))
-        for scored in alongside(partial(_scored, release, label), tables):
+        watched = track(tables, "scoring blocks of rows")
+        for scored in alongside(partial(_scored, release, label), watched):
             if writer is None:
                 writer = pq.ParquetWriter(
                     temporary, scored.schema, version="2.6", compression="zstd"

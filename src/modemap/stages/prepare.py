@@ -48,8 +48,9 @@ def prepare(
 
     Each part is a folder with a file for each batch. It holds the key columns as they came, then
     the model columns in their own units, without missing values, then the label. Nothing is learned
-    from validation and test rows, nor from labels. One piece of a batch is in memory at a time, and
-    batches whose files stand in ``prepared`` already, by what is found in ``kept``, are not read.
+    from validation and test rows, nor from labels. A piece of each of a few batches is in memory
+    at a time, and batches whose files stand in ``prepared`` already, by what is found in ``kept``,
+    are not read.
 
     Raises
     ------
