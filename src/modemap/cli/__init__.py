@@ -19,6 +19,7 @@ from modemap.cli.history import history
 from modemap.cli.init import init
 from modemap.cli.lineage import lineage
 from modemap.cli.modes import modes
+from modemap.cli.open import open_page
 from modemap.cli.promote import promote
 from modemap.cli.register import register
 from modemap.cli.report import report
@@ -98,18 +99,18 @@ app = typer.Typer(
     name="modemap",
     help="Train a map and a mixture of your rows, judge the release, promote it, keep it true.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 for command in COMMANDS:
     app.command()(command)
+app.command("open")(open_page)
 app.add_typer(modes, name="modes")
 
 
 def main() -> None:
     """Run the command line; an error that a person can act on becomes a message and a code."""
     try:
-        app()
+        app(prog_name="modemap")
     except ModemapError as error:
         _exit(error)
     except OSError as error:

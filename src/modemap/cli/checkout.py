@@ -9,7 +9,7 @@ __all__ = ["checkout"]
 
 
 def checkout(
-    version: Annotated[int, typer.Argument(help="Version.")],
+    version: Annotated[int, typer.Argument(help="A registered version.")],
     force: Annotated[bool, typer.Option("--force", help="Give up edits that git lacks.")] = False,
 ) -> None:
     """Put back params.yaml, dvc.yaml and dvc.lock as a version was made with them.

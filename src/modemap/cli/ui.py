@@ -15,27 +15,26 @@ def ui(
 ) -> None:
     """Serve Prefect's and MLflow's pages on this machine until Ctrl-C.
 
+    Of a server that PREFECT_API_URL or MLFLOW_TRACKING_URI names only the address is told.
+
     Example: modemap ui --mlflow-port 5001
     """
-    from modemap.orchestration.servers import mlflow_server, prefect_server  # noqa: PLC0415
-    from modemap.params import load_params  # noqa: PLC0415  # help stays fast
-    from modemap.tracking.store import open_store  # noqa: PLC0415
+    from modemap.orchestration.pages import (  # noqa: PLC0415  # help stays fast
+        mlflow_page,
+        prefect_page,
+        until_interrupted,
+    )
 
     root = Path.cwd()
-    project = load_params().project
-    store = open_store(root, project)
-    for number in (signal.SIGINT, signal.SIGTERM):  # in the background a shell ignores Ctrl-C
-        signal.signal(number, signal.default_int_handler)
-    try:
-        with (
-            prefect_server(root, prefect_port) as prefect,
-            mlflow_server(root, mlflow_port) as mlflow,
-        ):
-            prefect.wait()
-            mlflow.wait()
-            typer.echo(f"Prefect  {prefect.url}/runs")
-            typer.echo(f"MLflow   {mlflow.url}/#/experiments/{store.experiment_id}/runs")
-            typer.echo("Ctrl-C stops both.")
-            signal.pause()
-    except KeyboardInterrupt:
-        typer.echo("stopped")
+    with (
+        until_interrupted(),
+        prefect_page(root, prefect_port) as prefect,
+        mlflow_page(root, mlflow_port) as mlflow,
+    ):
+        prefect.wait()
+        mlflow.wait()
+        typer.echo(f"Prefect  {prefect.url}")
+        typer.echo(f"MLflow   {mlflow.url}")
+        typer.echo("Ctrl-C stops what was started here.")
+        signal.pause()
+    typer.echo("stopped")

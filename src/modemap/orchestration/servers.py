@@ -110,11 +110,11 @@ def prefect_command(root: Path, port: int) -> Command:
     return Command("Prefect", [sys.executable, *words], environment, url, f"{url}/api/health")
 
 
-def mlflow_command(root: Path, port: int) -> Command:
-    """Return the command of MLflow's server on the checkout's own database."""
+def mlflow_command(root: Path, port: int, database: str | None = None) -> Command:
+    """Return the command of MLflow's server on ``database``, by default the checkout's own."""
     url = f"http://{HOST}:{port}"
     words = ["-m", "mlflow", "ui", "--host", HOST, "--port", str(port), "--workers", "1"]
-    words += ["--backend-store-uri", f"sqlite:///{root / 'mlruns' / 'mlflow.db'}"]
+    words += ["--backend-store-uri", database or f"sqlite:///{root / 'mlruns' / 'mlflow.db'}"]
     words += ["--default-artifact-root", str(root / "mlruns" / "artifacts")]
     command = [sys.executable, *words]
     return Command("MLflow", command, tool_environment(root), url, f"{url}/health")
@@ -128,9 +128,9 @@ def prefect_server(root: Path, port: int = 0) -> Iterator[Server]:
 
 
 @contextmanager
-def mlflow_server(root: Path, port: int = 0) -> Iterator[Server]:
-    """Start MLflow's server on the checkout's own database; stop it at the end of the block."""
-    with _running(root, mlflow_command(root, free_port(port))) as server:
+def mlflow_server(root: Path, port: int = 0, database: str | None = None) -> Iterator[Server]:
+    """Start MLflow's server on ``database``, by default the checkout's; stop it after the block."""
+    with _running(root, mlflow_command(root, free_port(port), database)) as server:
         yield server
 
 
