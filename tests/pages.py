@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
 SILENT = ("script", "style")
-VOID = ("meta", "link", "br")
+VOID = ("meta", "link", "br", "input")
 INLINE = ("a", "b", "code", "data", "em", "i", "span", "strong", "time")
 
 

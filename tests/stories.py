@@ -43,6 +43,7 @@ def models() -> told.Models:
             )
         ],
         strangest=[told.StrangeRow({"flight": "51"}, "train", 5, 1, -160.4, reasons)],
+        found=told.FoundRows({"flight": ["51", "7", "51"]}, np.array([5, 0, 2])),
     )
 
 

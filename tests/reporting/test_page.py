@@ -50,6 +50,7 @@ def test_names_and_values_are_text(story, contract, render, text):
             segments=[told.Segment(0, 1, 1.0, 1, [told.Contrast(text, 0.9, 1.0, 2.0)])],
             histograms=[replace(story.models.histograms[0], column=text)],
             strangest=[row],
+            found=told.FoundRows({text: [text]}, np.zeros(1, np.int64)),
         ),
         data=replace(story.data, source=text, key=[text]),
         contract=replace(contract, rules=[rule], suite=text),

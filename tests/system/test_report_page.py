@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
@@ -152,6 +153,37 @@ def test_a_unit_is_read_in_all_maps_at_once(report):
     assert by_key.startswith("unit 17 (row 1, column 1) · segment ")
     assert "dep_delay" in by_key
     assert reader.text.startswith("unit 136 (row 8, column 8)")
+
+
+def test_a_row_is_found_by_its_key(report, promoted):
+    """Words of its key lead to it, and the map shows its unit; what is not there is said."""
+    scores = pq.read_table(promoted.root / "reports/scores.parquet").sort_by("log_likelihood")
+    row = scores.slice(100, 1).to_pylist()[0]
+    hour = f"{row['time_hour']:%Y-%m-%d %H:%M} UTC"
+    wanted = report.find_element(By.ID, "wanted")
+
+    wanted.send_keys(f"{row['carrier'].lower()} {row['flight']} {hour[:10]}")
+
+    texts = [item.text for item in report.find_elements(By.CSS_SELECTOR, "#matches li")]
+    key = f"{hour} · {row['carrier']} · {row['flight']}"
+    (place,) = (
+        i for i, text in enumerate(texts) if text.startswith(key + "\n") or key + " " in text
+    )
+    assert (
+        f"unit {row['unit']}, segment {row['segment']}, number 101 of the strangest" in texts[place]
+    )
+
+    wanted.send_keys(*[Keys.TAB] * (place + 1))
+    assert report.find_element(By.ID, "reader").text.startswith(f"unit {row['unit']} (")
+    assert report.execute_script("return document.documentElement.scrollWidth") <= 1200
+
+    wanted.send_keys(" nobody")
+    assert report.find_elements(By.CSS_SELECTOR, "#matches li") == []
+    assert report.find_element(By.ID, "n-found").text == "no such row"
+    wanted.clear()
+    wanted.send_keys(Keys.SPACE)
+    assert report.find_element(By.ID, "n-found").text == ""
+    assert report.get_log("browser") == []
 
 
 @pytest.fixture

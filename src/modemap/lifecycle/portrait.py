@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +13,18 @@ from modemap.data.split import SPLITS
 from modemap.estimators.blocks import EvenSample
 from modemap.estimators.contrast import cliffs_delta
 from modemap.estimators.umatrix import neighbor_distances
+from modemap.lifecycle.findable import Findable, as_text
 from modemap.lifecycle.shapes import histograms
 from modemap.release import Release
-from modemap.reporting.story import Contrast, MapPicture, Models, Reason, Segment, StrangeRow
+from modemap.reporting.story import (
+    Contrast,
+    FoundRows,
+    MapPicture,
+    Models,
+    Reason,
+    Segment,
+    StrangeRow,
+)
 from modemap.sketch import ColumnSketch
 
 __all__ = ["portray"]
@@ -50,6 +58,7 @@ class _Survey:
     X: FloatArray  # (n_sample, n_columns), raw
     units: IntArray  # (n_sample,)
     is_train: NDArray[np.bool_]  # (n_sample,)
+    found: FoundRows | None
 
 
 def portray(prepared: Path, release: Release) -> Models:
@@ -83,6 +92,7 @@ def portray(prepared: Path, release: Release) -> Models:
         segments=_segments(release, survey),
         histograms=histograms(survey.sketches, release.measured_columns, release.normalizer),
         strangest=_strangest(release, survey.strangest, train),
+        found=survey.found,
     )
 
 
@@ -90,7 +100,7 @@ def _survey(prepared: Path, release: Release) -> _Survey:
     hits = np.zeros(len(release.segments), dtype=np.int64)
     sketches = [ColumnSketch() for _ in release.measured_columns]
     strangest: list[_Strange] = []
-    sample = EvenSample(MAX_SAMPLE)
+    sample, findable = EvenSample(MAX_SAMPLE), Findable(release.columns)
     for split, table in _tables(prepared):
         X, is_training = matrix(table, release.columns), split == SPLITS[0]
         if is_training:
@@ -107,10 +117,13 @@ def _survey(prepared: Path, release: Release) -> _Survey:
             )
             strangest.append(strange)
         strangest = sorted(strangest, key=lambda strange: strange.log_likelihood)[:N_STRANGEST]
+        findable.add(table, log_likelihood, units)
         sample.add(np.column_stack((X, units, np.full(len(X), is_training))))
     rows = sample.values()
     X, units, is_train = rows[:, :-2], rows[:, -2].astype(np.int64), rows[:, -1] > 0
-    return _Survey(hits, sketches, strangest, np.ascontiguousarray(X), units, is_train)
+    return _Survey(
+        hits, sketches, strangest, np.ascontiguousarray(X), units, is_train, findable.rows()
+    )
 
 
 def _tables(prepared: Path) -> Iterator[tuple[str, pa.Table]]:
@@ -122,13 +135,7 @@ def _tables(prepared: Path) -> Iterator[tuple[str, pa.Table]]:
 def _key(table: pa.Table, row: int, columns: Sequence[str]) -> dict[str, str]:
     """Return what names the row: its columns that the models do not see."""
     names = [name for name in table.column_names if name not in columns]
-    return {name: _text(table[name][row].as_py()) for name in names}
-
-
-def _text(value: object) -> str:
-    if isinstance(value, datetime) and not (value.second or value.microsecond):
-        return value.isoformat(" ", "minutes").replace("+00:00", " UTC")
-    return str(value)
+    return {name: as_text(table[name][row].as_py()) for name in names}
 
 
 def _segments(release: Release, survey: _Survey) -> list[Segment]:

@@ -20,7 +20,7 @@ from modemap.reporting import maps, rules, words
 from modemap.reporting.charts import chart
 from modemap.reporting.costs import trends
 from modemap.reporting.origin import draw_origin
-from modemap.reporting.story import Contrast, Metric, Models, Standing, Story
+from modemap.reporting.story import Contrast, FoundRows, Metric, Models, Standing, Story
 
 __all__ = ["Rendered", "render_data_docs", "render_report", "rendered_page"]
 
@@ -73,7 +73,7 @@ def render_report(story: Story) -> str:
         lineage=_folded(story.lineage),
         origin=draw_origin(story.origin) if story.origin else None,
         charts=[(h, chart(h)) for h in story.models.histograms] if story.models else [],
-        **(_drawn(story.models) if story.models else {"units": None}),
+        **(_drawn(story.models) if story.models else {"units": None, "found": None}),
     )
 
 
@@ -209,7 +209,17 @@ def _drawn(models: Models) -> dict[str, Any]:
         "labels": maps.labels(picture),
         "letters": max(n_rows, n_columns) / 16,
         "units": _units(models) if side == 1 else None,
+        "found": _found(models.found) if side == 1 and models.found else None,
     }
+
+
+def _found(rows: FoundRows) -> dict[str, Any]:
+    """Return the rows that can be looked for; of each column its texts, and which each row has."""
+    keys = []
+    for name, texts in rows.keys.items():
+        values = {text: i for i, text in enumerate(dict.fromkeys(texts))}
+        keys.append({"name": name, "texts": list(values), "of": [values[text] for text in texts]})
+    return {"keys": keys, "units": rows.units.tolist()}
 
 
 def _units(models: Models) -> dict[str, Any]:

@@ -171,6 +171,14 @@ class StrangeRow:
 
 
 @dataclass(frozen=True)
+class FoundRows:
+    """Rows that the page can find by their key, the strangest first."""
+
+    keys: Mapping[str, Sequence[str]]  # column -> its text for each row
+    units: IntArray  # (n_rows,)
+
+
+@dataclass(frozen=True)
 class Models:
     """What the release says of the rows."""
 
@@ -179,6 +187,7 @@ class Models:
     segments: Sequence[Segment]
     histograms: Sequence[Histogram]
     strangest: Sequence[StrangeRow]
+    found: FoundRows | None = None  # None: rows have no key
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@
   const reader = document.getElementById("reader");
   const cursors = [...group.querySelectorAll(".cursor")];
   const digits = new Intl.NumberFormat("en", { maximumSignificantDigits: 4 });
+  const count = new Intl.NumberFormat("en");
   const height = isHexagonal ? Math.sqrt(3) / 2 : 1;
   const top = isHexagonal ? 1 / Math.sqrt(3) : 0.5;
   let at = { row: 0, column: 0 };
@@ -23,7 +24,7 @@
     reader.textContent = [
       `unit ${unit} (row ${row}, column ${column})`,
       `segment ${segments[unit]}`,
-      `${digits.format(hits[unit])} rows`,
+      `${count.format(hits[unit])} rows`,
       `distance ${digits.format(distances[unit])}`,
       ...values,
     ].join(" · ");
@@ -63,4 +64,44 @@
   };
   group.addEventListener("pointerleave", leave);
   group.addEventListener("blur", leave);
+
+  const data = document.getElementById("found");
+  if (!data) return;
+  const found = JSON.parse(data.textContent);
+  const texts = found.units.map((_, i) => found.keys.map((key) => key.texts[key.of[i]]).join(" · "));
+  const lowered = texts.map((text) => text.toLowerCase());
+  const wanted = document.getElementById("wanted");
+  const told = document.getElementById("n-found");
+  const matches = document.getElementById("matches");
+  const most = 8;
+
+  const match = (i) => {
+    const unit = found.units[i];
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = texts[i];
+    const about = document.createElement("span");
+    about.textContent = ` unit ${unit}, segment ${segments[unit]}, number ${count.format(i + 1)} of the strangest`;
+    button.append(about);
+    const point = () => show({ row: Math.floor(unit / columns), column: unit % columns });
+    button.addEventListener("focus", point);
+    button.addEventListener("click", () => {
+      group.scrollIntoView({ block: "nearest" });
+      point();
+    });
+    const item = document.createElement("li");
+    item.append(button);
+    return item;
+  };
+
+  wanted.addEventListener("input", () => {
+    const words = wanted.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const here = words.length
+      ? lowered.flatMap((text, i) => (words.every((word) => text.includes(word)) ? [i] : []))
+      : [];
+    matches.replaceChildren(...here.slice(0, most).map(match));
+    const few = here.length > most ? `, the strangest ${most} of them:` : "";
+    const rowsHere = here.length === 1 ? "1 row" : `${count.format(here.length)} rows`;
+    told.textContent = words.length ? (here.length ? `${rowsHere}${few}` : "no such row") : "";
+  });
 })();
