@@ -31,12 +31,14 @@ class Findable:
     def __init__(self, columns: Sequence[str], most: int = MOST) -> None:
         self._columns, self._most = frozenset(columns), most
         self._kept: list[pa.Table] = []
-        self._numbers = np.empty((0, 2))  # log-likelihood and unit
+        self._numbers: FloatArray = np.empty((0, 2))  # log-likelihood and unit
 
     def add(self, table: pa.Table, log_likelihood: FloatArray, units: IntArray) -> None:
         """Take the strangest rows of ``table`` in."""
         keys = table.select([name for name in table.column_names if name not in self._columns])
-        numbers = np.concatenate((self._numbers, np.column_stack((log_likelihood, units))))
+        numbers = np.concatenate(
+            (self._numbers, np.column_stack((log_likelihood, units.astype(np.float64))))
+        )
         lowest = np.sort(np.argsort(numbers[:, 0], kind="stable")[: self._most])
         n_old = len(self._numbers)
         self._kept.append(keys.take(lowest[lowest >= n_old] - n_old))
