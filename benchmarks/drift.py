@@ -5,6 +5,9 @@ check of them. Of the largest tables there are fewer: a thousand of them alone w
 """
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from itertools import product
+from os import cpu_count
 from pathlib import Path
 
 import numpy as np
@@ -31,13 +34,11 @@ COLUMNS = ["dep_delay", "arr_delay", "air_time", "distance", "speed"]
 
 
 def measure() -> list[Bar]:
-    """Measure false alarms and power."""
-    bars = []
-    for n_rows in N_ROWS:
-        for n_columns in N_COLUMNS:
-            is_largest = (n_rows, n_columns) == (N_ROWS[-1], N_COLUMNS[-1])
-            bars += _alarm_bars(n_rows, n_columns, OF_LARGEST if is_largest else REPETITIONS)
-            print(f"  {bars[-1].work}: {bars[-1].value:g}, significant {bars[-2].value:g}")
+    """Measure false alarms, one size of tables on each core at a time, and power."""
+    sizes = sorted(product(N_ROWS, N_COLUMNS), key=lambda size: -size[0] * size[1])
+    with ProcessPoolExecutor(cpu_count()) as pool:
+        measured = dict(zip(sizes, pool.map(_alarm_bars, sizes), strict=True))
+    bars = [bar for size in sorted(sizes) for bar in measured[size]]
     return [*bars, *_power_bars(REPETITIONS), *_month_bars()]
 
 
@@ -110,9 +111,11 @@ def _observed(
     )
 
 
-def _alarm_bars(n_rows: int, n_columns: int, repetitions: int) -> list[Bar]:
-    counts = false_alarms(n_rows, n_columns, repetitions)
-    what = f"{n_rows} rows of {n_columns} columns, no drift, {repetitions} times"
+def _alarm_bars(size: tuple[int, int]) -> list[Bar]:
+    repetitions = OF_LARGEST if size == (N_ROWS[-1], N_COLUMNS[-1]) else REPETITIONS
+    counts = false_alarms(*size, repetitions)
+    what = "{} rows of {} columns, no drift, {} times".format(*size, repetitions)
+    print(f"  {what}: found {counts[1]}, significant {counts[0]}", flush=True)
     return [
         Bar(f"{what}: {name}", count / repetitions, RATE, "of all", [count])
         for name, count in zip(("significant", "drift"), counts, strict=True)
