@@ -1,13 +1,16 @@
 """`modemap open` shows a page that is there, and says what to do about one that is not."""
 
+import json
 import os
 import subprocess
 import sys
+import urllib.request
 
 import pytest
 
 from modemap import cli
 from modemap.orchestration.pages import mlflow_page, prefect_page
+from modemap.params import load_params
 
 pytestmark = pytest.mark.workflow
 
@@ -80,11 +83,14 @@ def test_a_named_database_is_what_is_served(monkeypatch, project, tmp_path):
 
     with mlflow_page(project.root, port=0) as page:
         page.wait()
-        served = page.server.child.args
+        number = page.url.split("/#/experiments/")[1].split("/")[0]
+        asked = f"{page.server.url}/ajax-api/2.0/mlflow/experiments/get?experiment_id={number}"
+        with urllib.request.urlopen(asked, timeout=30) as answer:  # noqa: S310  # our own server
+            told = json.load(answer)
 
-    assert f"sqlite:///{tmp_path}/team.db" in served
+    assert told["experiment"]["name"] == load_params(project.root / "params.yaml").project
+    assert "team.db" not in " ".join(page.server.child.args)
     assert page.server.child.poll() is not None
-    assert page.url.startswith(f"{page.server.url}/#/experiments/")
 
 
 def test_servers_that_live_elsewhere_are_left_alone(monkeypatch, tmp_path):

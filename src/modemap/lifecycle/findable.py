@@ -30,33 +30,40 @@ class Findable:
 
     def __init__(self, columns: Sequence[str], most: int = MOST) -> None:
         self._columns, self._most = frozenset(columns), most
-        self._kept: list[pa.Table] = []
-        self._numbers: FloatArray = np.empty((0, 2))  # log-likelihood and unit
+        self._keys: list[pa.Table] = []
+        self._numbers: list[FloatArray] = []  # (n, 2): log-likelihood and unit
+        self._limit = np.inf  # rows that are as likely are beaten by those that are kept
+        self._n_rows = 0
 
     def add(self, table: pa.Table, log_likelihood: FloatArray, units: IntArray) -> None:
         """Take the strangest rows of ``table`` in."""
-        keys = table.select([name for name in table.column_names if name not in self._columns])
-        numbers = np.concatenate(
-            (self._numbers, np.column_stack((log_likelihood, units.astype(np.float64))))
-        )
-        lowest = np.sort(np.argsort(numbers[:, 0], kind="stable")[: self._most])
-        n_old = len(self._numbers)
-        self._kept.append(keys.take(lowest[lowest >= n_old] - n_old))
-        if n_old and len(lowest) < len(numbers):
-            old = pa.concat_tables(self._kept[:-1]).take(lowest[lowest < n_old])
-            self._kept = [old, self._kept[-1]]
-        self._numbers = numbers[lowest]
+        rows = np.flatnonzero(log_likelihood < self._limit)
+        if not len(rows):
+            return
+        names = [name for name in table.column_names if name not in self._columns]
+        self._keys.append(table.select(names).take(rows))
+        self._numbers.append(np.column_stack((log_likelihood[rows], units[rows].astype(float))))
+        self._n_rows += len(rows)
+        if self._n_rows > 2 * self._most:
+            self._forget()
 
     def rows(self) -> FoundRows | None:
         """Return them, the strangest first; None where nothing names a row."""
-        if not self._kept or not self._kept[0].num_columns:
+        if not self._keys or not self._keys[0].num_columns:
             return None
-        order = np.argsort(self._numbers[:, 0], kind="stable")
-        keys = pa.concat_tables(self._kept).take(order)
-        texts = {
-            name: [as_text(value) for value in keys[name].to_pylist()] for name in keys.column_names
-        }
-        return FoundRows(texts, self._numbers[order, 1].astype(np.int64))
+        self._forget()
+        (keys,), (numbers,) = self._keys, self._numbers
+        texts = {name: [as_text(v) for v in keys[name].to_pylist()] for name in keys.column_names}
+        return FoundRows(texts, numbers[:, 1].astype(np.int64))
+
+    def _forget(self) -> None:
+        """Leave the strangest rows in their order; of equal ones those that came first."""
+        numbers = np.concatenate(self._numbers)
+        lowest = np.argsort(numbers[:, 0], kind="stable")[: self._most]
+        self._keys = [pa.concat_tables(self._keys).take(lowest)]
+        self._numbers, self._n_rows = [numbers[lowest]], len(lowest)
+        if self._n_rows == self._most:
+            self._limit = float(numbers[lowest[-1], 0])
 
 
 def as_text(value: object) -> str:

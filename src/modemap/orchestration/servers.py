@@ -111,13 +111,17 @@ def prefect_command(root: Path, port: int) -> Command:
 
 
 def mlflow_command(root: Path, port: int, database: str | None = None) -> Command:
-    """Return the command of MLflow's server on ``database``, by default the checkout's own."""
+    """Return the command of MLflow's server on ``database``, by default the checkout's own.
+
+    A database's address may hold a password, so it is not among the words that everybody sees.
+    """
     url = f"http://{HOST}:{port}"
     words = ["-m", "mlflow", "ui", "--host", HOST, "--port", str(port), "--workers", "1"]
-    words += ["--backend-store-uri", database or f"sqlite:///{root / 'mlruns' / 'mlflow.db'}"]
     words += ["--default-artifact-root", str(root / "mlruns" / "artifacts")]
     command = [sys.executable, *words]
-    return Command("MLflow", command, tool_environment(root), url, f"{url}/health")
+    own = f"sqlite:///{root / 'mlruns' / 'mlflow.db'}"
+    environment = tool_environment(root) | {"MLFLOW_BACKEND_STORE_URI": database or own}
+    return Command("MLflow", command, environment, url, f"{url}/health")
 
 
 @contextmanager
