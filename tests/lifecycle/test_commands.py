@@ -228,8 +228,10 @@ def test_another_missing_module_is_a_bug(monkeypatch):
 def test_an_error_is_one_message_and_its_code(monkeypatch, capsys):
     """No traceback for what a person can act on."""
 
-    def fail():
-        raise RegistryError("the place", "the rule", found="the finding", hint="the hint")
+    def fail(prog_name):
+        raise RegistryError(
+            f"the place of {prog_name}", "the rule", found="the finding", hint="the hint"
+        )
 
     monkeypatch.setattr(cli, "app", fail)
 
@@ -238,7 +240,7 @@ def test_an_error_is_one_message_and_its_code(monkeypatch, capsys):
 
     assert caught.value.code == 8
     assert capsys.readouterr().err == (
-        "error: the place: the rule\n  found: the finding\n  hint: the hint\n"
+        "error: the place of modemap: the rule\n  found: the finding\n  hint: the hint\n"
     )
 
 
