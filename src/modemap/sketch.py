@@ -116,6 +116,11 @@ class ColumnSketch:
             Threads for many rows; they change no bit of the result. Two of them count at most:
             more would not fit the memory.
 
+        Returns
+        -------
+        ColumnSketch
+            The sketch itself.
+
         Raises
         ------
         ValueError
@@ -139,6 +144,16 @@ class ColumnSketch:
     def merge(self, other: "ColumnSketch") -> Self:
         """Count all that ``other`` has counted; return the sketch.
 
+        Parameters
+        ----------
+        other : ColumnSketch
+            It stays as it is.
+
+        Returns
+        -------
+        ColumnSketch
+            The sketch itself.
+
         Raises
         ------
         ValueError
@@ -153,7 +168,13 @@ class ColumnSketch:
         return self
 
     def values_and_counts(self) -> tuple[FloatArray, IntArray]:
-        """Return distinct values, rising, and their counts; a bin's value is its mean."""
+        """Return distinct values, rising, and their counts; a bin's value is its mean.
+
+        Returns
+        -------
+        values : ndarray of shape (n_bins,)
+        counts : ndarray of int, shape (n_bins,)
+        """
         bins = self._settled()
         values = np.clip(bins.means(), self._least, self._greatest)
         order = np.argsort(values, kind="stable")
@@ -166,6 +187,11 @@ class ColumnSketch:
         ----------
         q : array-like
             Between 0 and 1; these two give the extremes.
+
+        Returns
+        -------
+        ndarray
+            As many, in the shape of ``q``.
 
         Raises
         ------
@@ -193,6 +219,11 @@ class ColumnSketch:
         ----------
         q : array-like
             Between 0 and 100.
+
+        Returns
+        -------
+        ndarray
+            As many, in the shape of ``q``.
 
         Raises
         ------
@@ -243,7 +274,13 @@ class ColumnSketch:
         return found
 
     def to_bytes(self) -> bytes:
-        """Return the sketch as bytes, 2 million at most: equal sketches, equal bytes."""
+        """Return the sketch as bytes: equal sketches, equal bytes.
+
+        Returns
+        -------
+        bytes
+            2 million at most.
+        """
         bins = self._settled()
         extremes = (self._least, self._greatest)
         header = HEADER.pack(VERSION, bins.shift, self._n_missing, len(bins.keys), *extremes)
@@ -254,6 +291,15 @@ class ColumnSketch:
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
         """Return the sketch that :meth:`to_bytes` wrote.
+
+        Parameters
+        ----------
+        data : bytes
+            All of them.
+
+        Returns
+        -------
+        ColumnSketch
 
         Raises
         ------
@@ -353,7 +399,17 @@ class ColumnSketch:
 
 
 def sketches_of(blocks: Iterable[NDArray[Any]]) -> list[ColumnSketch]:
-    """Return the sketch of each column of rows that come in blocks, (n_samples, n_columns)."""
+    """Return the sketch of each column of rows that come in blocks.
+
+    Parameters
+    ----------
+    blocks : iterable of ndarray, shape (n_samples, n_columns)
+
+    Returns
+    -------
+    list of ColumnSketch
+        Empty without any block.
+    """
     sketches: list[ColumnSketch] = []
     for block in blocks:
         sketches = sketches or [ColumnSketch() for _ in range(block.shape[1])]
@@ -365,7 +421,20 @@ def sketches_of(blocks: Iterable[NDArray[Any]]) -> list[ColumnSketch]:
 def merged_sketches(
     one: Sequence[ColumnSketch], other: Sequence[ColumnSketch]
 ) -> list[ColumnSketch]:
-    """Return the sketches of columns whose rows were counted in two parts; ``one`` is reused."""
+    """Return the sketches of columns whose rows were counted in two parts.
+
+    Parameters
+    ----------
+    one : sequence of ColumnSketch
+        They count the others' rows as well from then on.
+    other : sequence of ColumnSketch
+        As many.
+
+    Returns
+    -------
+    list of ColumnSketch
+        Those of ``one``.
+    """
     return [a.merge(b) for a, b in zip(one, other, strict=True)]
 
 

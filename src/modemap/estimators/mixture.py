@@ -125,13 +125,16 @@ class BayesianGaussianMixture(DensityMixin, BaseEstimator):
         Of the components, as in scikit-learn.
     weight_concentration_, mean_precision_, degrees_of_freedom_ : ndarray
         Of the posterior; a Dirichlet process has a tuple of two concentrations.
-    weight_concentration_prior_, mean_precision_prior_, mean_prior_, degrees_of_freedom_prior_,
-    covariance_prior_ : float or ndarray
-        The prior that was used.
+    weight_concentration_prior_, mean_precision_prior_, degrees_of_freedom_prior_ : float
+        Of the prior that was used.
+    mean_prior_, covariance_prior_ : ndarray or float
+        Of the prior that was used.
     lower_bound_, lower_bounds_, n_iter_, converged_
         Of the best start.
     n_components_ : int
         Components fitted.
+    n_features_in_ : int
+        Columns seen in ``fit``.
 
     References
     ----------
@@ -202,6 +205,19 @@ class BayesianGaussianMixture(DensityMixin, BaseEstimator):
 
         NaN is missing: a row counts by the density of what is observed in it.
 
+        Parameters
+        ----------
+        X : array-like or Batches of shape (n_samples, n_features), or ColumnSketch
+            Rows, or all that is needed of one column's.
+        y : ignored
+        sample_weight : array-like of shape (n_samples,), optional
+            A weight of 2 counts as the row twice, 0 as not there.
+
+        Returns
+        -------
+        BayesianGaussianMixture
+            The mixture itself.
+
         Raises
         ------
         ValueError
@@ -219,7 +235,20 @@ class BayesianGaussianMixture(DensityMixin, BaseEstimator):
     def fit_predict(
         self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
     ) -> IntArray:
-        """Fit the mixture and return each row's most probable component."""
+        """Fit the mixture and return each row's most probable component.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows; NaN is a missing value.
+        y : ignored
+        sample_weight : array-like of shape (n_samples,), optional
+            A weight of 2 counts as the row twice, 0 as not there.
+
+        Returns
+        -------
+        components : ndarray of shape (n_samples,)
+        """
         return self.fit(X, y, sample_weight).predict(X)
 
     def partial_fit(
@@ -231,6 +260,19 @@ class BayesianGaussianMixture(DensityMixin, BaseEstimator):
         the result is that of all rows at once. Several columns take one stepwise step: the mean
         statistics of a row move towards the batch's by ``(t + 1) ** -0.6`` at the t-th batch; the
         priors are those of the first batch.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows; NaN is a missing value.
+        y : ignored
+        sample_weight : array-like of shape (n_samples,), optional
+            A weight of 2 counts as the row twice, 0 as not there.
+
+        Returns
+        -------
+        BayesianGaussianMixture
+            The mixture itself.
         """
         del y
         self._check_arguments()
@@ -253,16 +295,50 @@ class BayesianGaussianMixture(DensityMixin, BaseEstimator):
         return self
 
     def score_samples(self, X: ArrayLike) -> FloatArray:
-        """Return the expected log density of each row under the posterior, as scikit-learn does."""
+        """Return the expected log density of each row under the posterior, as scikit-learn does.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows; NaN is a missing value.
+
+        Returns
+        -------
+        log_density : ndarray of shape (n_samples,)
+            In nats; of the observed columns, where some are missing.
+        """
         return self._by_block(X, log_totals)
 
     def score(self, X: ArrayLike, y: object = None) -> float:
-        """Return the mean of :meth:`score_samples`."""
+        """Return the mean of :meth:`score_samples`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows; NaN is a missing value.
+        y : ignored
+
+        Returns
+        -------
+        float
+            In nats a row.
+        """
         del y
         return float(np.mean(self.score_samples(X)))
 
     def log_density(self, X: ArrayLike) -> FloatArray:
-        """Return the log density of each row at the posterior's means: it integrates to 1."""
+        """Return the log density of each row at the posterior's means: it integrates to 1.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows; NaN is a missing value.
+
+        Returns
+        -------
+        log_density : ndarray of shape (n_samples,)
+            In nats; of the observed columns, where some are missing.
+        """
         check_is_fitted(self)
         density = plug_in(self._posterior(self.mean_prior_), self._prior(), self.weights_)
         return self._by_block(X, log_totals, density)
@@ -280,11 +356,32 @@ class BayesianGaussianMixture(DensityMixin, BaseEstimator):
         return weights
 
     def predict(self, X: ArrayLike) -> IntArray:
-        """Return each row's most probable component."""
+        """Return each row's most probable component.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows; NaN is a missing value.
+
+        Returns
+        -------
+        components : ndarray of shape (n_samples,)
+        """
         return self._by_block(X, lambda scores: scores.argmax(axis=1))
 
     def predict_proba(self, X: ArrayLike) -> FloatArray:
-        """Return the responsibilities, (n_samples, n_components)."""
+        """Return the responsibilities, (n_samples, n_components).
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows; NaN is a missing value.
+
+        Returns
+        -------
+        responsibilities : ndarray of shape (n_samples, n_components)
+            Each row's add up to 1.
+        """
 
         def resp(scores: FloatArray) -> FloatArray:
             return np.asarray(np.exp(scores - log_totals(scores)[:, np.newaxis]))
@@ -292,7 +389,18 @@ class BayesianGaussianMixture(DensityMixin, BaseEstimator):
         return self._by_block(X, resp)
 
     def sample(self, n_samples: int = 1) -> tuple[FloatArray, IntArray]:
-        """Draw rows, (n_samples, n_features), and their components; in the components' order."""
+        """Draw rows, (n_samples, n_features), and their components; in the components' order.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            How many.
+
+        Returns
+        -------
+        rows : ndarray of shape (n_samples, n_features)
+        components : ndarray of shape (n_samples,)
+        """
         check_is_fitted(self)
         if n_samples < 1:
             raise ValueError(
@@ -318,6 +426,11 @@ class BayesianGaussianMixture(DensityMixin, BaseEstimator):
         """Write the fitted mixture to ``path``: equal mixtures, equal bytes.
 
         A ``random_state`` that is a generator, and what :meth:`partial_fit` gathered, are left out.
+
+        Parameters
+        ----------
+        path : Path or str
+            The file, replaced as a whole.
         """
         check_is_fitted(self)
         arrays = {name: np.asarray(getattr(self, f"{name}_"), np.float64) for name in ARRAYS}
@@ -333,6 +446,16 @@ class BayesianGaussianMixture(DensityMixin, BaseEstimator):
     @classmethod
     def load(cls, path: Path | str) -> Self:
         """Return the mixture that :meth:`save` wrote to ``path``.
+
+        Parameters
+        ----------
+        path : Path or str
+            The file.
+
+        Returns
+        -------
+        BayesianGaussianMixture
+            Fitted, as it was saved.
 
         Raises
         ------

@@ -105,6 +105,12 @@ class ModeNormalizer(TransformerMixin, BaseEstimator):
         Iterations of the column that needed most.
     weight_threshold_ : float
         The threshold that was fitted.
+    ranges_ : ndarray of shape (n_columns, 2)
+        The quantiles 0.0001 and 0.9999 of each column.
+    examples_ : ndarray of shape (n_columns, 3)
+        Least value, median and greatest value of each column.
+    seed_ : int
+        What draws the modes where ``encoding`` is ``"sampled"``.
     n_features_in_ : int
         Columns seen in ``fit``.
 
@@ -144,6 +150,17 @@ class ModeNormalizer(TransformerMixin, BaseEstimator):
 
     def fit(self, X: ArrayLike | Batches, y: object = None) -> Self:
         """Find the modes of every column of ``X``: rows of an array, frame, table or batches.
+
+        Parameters
+        ----------
+        X : array-like, frame, table or Batches of shape (n_samples, n_columns)
+            Rows of numbers; NaN and null are missing values.
+        y : ignored
+
+        Returns
+        -------
+        ModeNormalizer
+            The normaliser itself.
 
         Raises
         ------
@@ -192,6 +209,11 @@ class ModeNormalizer(TransformerMixin, BaseEstimator):
 
         A mode has its ``weight``, ``mean`` and ``std``, the ``intervals`` in which it is the most
         probable one, open towards infinity, and ``examples`` of values there.
+
+        Returns
+        -------
+        list of list of dict
+            The modes of each column.
         """
         check_is_fitted(self)
         found = []
@@ -229,6 +251,11 @@ class ModeNormalizer(TransformerMixin, BaseEstimator):
         X : array-like, frame or table of shape (n_samples, n_columns)
         first_row : int, default=0
             Number of the first row, where rows come in parts and modes are drawn.
+
+        Returns
+        -------
+        ModeEncoding
+            Of each column values within their modes, modes, and what would be lost otherwise.
         """
         check_is_fitted(self)
         columns = self._columns(X, reset=False)
@@ -250,7 +277,17 @@ class ModeNormalizer(TransformerMixin, BaseEstimator):
         return ModeEncoding(encodings, self.digest_, columns.names, columns.container)
 
     def transform(self, X: ArrayLike) -> NDArray[np.float32]:
-        """Return value and mode of each column side by side, (n_samples, 2 * n_columns)."""
+        """Return value and mode of each column side by side, (n_samples, 2 * n_columns).
+
+        Parameters
+        ----------
+        X : array-like, frame or table of shape (n_samples, n_columns)
+            Rows of the columns that were fitted.
+
+        Returns
+        -------
+        encoded : ndarray of shape (n_samples, 2 * n_columns), single precision
+        """
         encoding = self.encode(X)
         dense = np.empty((len(encoding.columns[0].values), 2 * self.n_features_in_), np.float32)
         for j, column in enumerate(encoding.columns):
@@ -261,6 +298,15 @@ class ModeNormalizer(TransformerMixin, BaseEstimator):
         """Return the layout that CTGAN trains on: of each column its value and a place a mode.
 
         A missing value is zero everywhere.
+
+        Parameters
+        ----------
+        encoding : ModeEncoding
+            What :meth:`encode` gave.
+
+        Returns
+        -------
+        encoded : ndarray of shape (n_samples, n_columns + number of all modes), single precision
         """
         check_is_fitted(self)
         self._check_encoding(encoding)
@@ -283,6 +329,15 @@ class ModeNormalizer(TransformerMixin, BaseEstimator):
         An encoding gives what was encoded, as the same kind of container. The dense form has lost
         how far clipped values lay outside their modes, and single precision what it cannot hold.
 
+        Parameters
+        ----------
+        X : ModeEncoding, or array-like of shape (n_samples, 2 * n_columns)
+            What :meth:`encode` or :meth:`transform` gave.
+
+        Returns
+        -------
+        rows : array, frame or table of shape (n_samples, n_columns)
+
         Raises
         ------
         ValueError
@@ -303,7 +358,18 @@ class ModeNormalizer(TransformerMixin, BaseEstimator):
         return container_of(arrays, X.names, X.container)
 
     def score_samples_columns(self, X: ArrayLike) -> FloatArray:
-        """Return the log-density of each value by its column's mixture, (n_samples, n_columns)."""
+        """Return the log-density of each value by its column's mixture, (n_samples, n_columns).
+
+        Parameters
+        ----------
+        X : array-like, frame or table of shape (n_samples, n_columns)
+            Rows of the columns that were fitted, without missing values.
+
+        Returns
+        -------
+        log_density : ndarray of shape (n_samples, n_columns)
+            In nats.
+        """
         check_is_fitted(self)
         X = self._finite(X)
         scores = np.empty(X.shape)
@@ -314,7 +380,18 @@ class ModeNormalizer(TransformerMixin, BaseEstimator):
         return scores
 
     def cdf_columns(self, X: ArrayLike) -> FloatArray:
-        """Return the share of each column's mixture that lies below each value."""
+        """Return the share of each column's mixture that lies below each value.
+
+        Parameters
+        ----------
+        X : array-like, frame or table of shape (n_samples, n_columns)
+            Rows of the columns that were fitted, without missing values.
+
+        Returns
+        -------
+        shares : ndarray of shape (n_samples, n_columns)
+            From 0 to 1.
+        """
         check_is_fitted(self)
         X = self._finite(X)
         shares = np.empty(X.shape)
@@ -323,7 +400,17 @@ class ModeNormalizer(TransformerMixin, BaseEstimator):
         return np.clip(shares, 0.0, 1.0, out=shares)
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
-        """Return the names of the columns that :meth:`transform` makes, two for each column."""
+        """Return the names of the columns that :meth:`transform` makes, two for each column.
+
+        Parameters
+        ----------
+        input_features : array-like of str, optional
+            Names of the columns, where they were fitted without.
+
+        Returns
+        -------
+        names : ndarray of shape (2 * n_columns,)
+        """
         check_is_fitted(self)
         names = input_features
         if names is None:
@@ -338,6 +425,11 @@ class ModeNormalizer(TransformerMixin, BaseEstimator):
         """Write the fitted normaliser to ``path``: equal ones, equal bytes.
 
         A ``random_state`` that is a generator is left out.
+
+        Parameters
+        ----------
+        path : Path or str
+            The file, replaced as a whole.
         """
         check_is_fitted(self)
         learned = {
@@ -357,6 +449,16 @@ class ModeNormalizer(TransformerMixin, BaseEstimator):
     @classmethod
     def load(cls, path: Path | str) -> Self:
         """Return the normaliser that :meth:`save` wrote to ``path``.
+
+        Parameters
+        ----------
+        path : Path or str
+            The file.
+
+        Returns
+        -------
+        ModeNormalizer
+            Fitted, as it was saved.
 
         Raises
         ------

@@ -322,11 +322,34 @@ class SelfOrganizingMap(TransformerMixin, BaseEstimator):
     def fit_predict(
         self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
     ) -> IntArray:
-        """Fit the codebook and return the index of each sample's nearest unit."""
+        """Fit the codebook and return the index of each sample's nearest unit.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples, scaled as those of :meth:`fit`; NaN is a missing value.
+        y : ignored
+        sample_weight : array-like of shape (n_samples,), optional
+            A weight of 2 counts as the row twice, 0 as not there.
+
+        Returns
+        -------
+        units : ndarray of shape (n_samples,)
+        """
         return self.fit(X, y, sample_weight).predict(X)
 
     def predict(self, X: ArrayLike) -> IntArray:
-        """Return the index of each sample's nearest unit; ties go to the lower index."""
+        """Return the index of each sample's nearest unit; ties go to the lower index.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples, scaled as those of :meth:`fit`; NaN is a missing value.
+
+        Returns
+        -------
+        units : ndarray of shape (n_samples,)
+        """
         return self._nearest(X)[0]
 
     def transform(self, X: ArrayLike) -> FloatArray:
@@ -334,13 +357,32 @@ class SelfOrganizingMap(TransformerMixin, BaseEstimator):
 
         It is row and column; on a hexagonal grid rows are ``sqrt(3) / 2`` apart and every second
         one is shifted by half a column.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples, scaled as those of :meth:`fit`; NaN is a missing value.
+
+        Returns
+        -------
+        places : ndarray of shape (n_samples, 2)
         """
         units = self.predict(X)
         places: FloatArray = self._grid.positions[units]
         return places
 
     def inverse_transform(self, X: ArrayLike) -> FloatArray:
-        """Return the codebook row of the unit at each place of ``X``, (n_samples, 2)."""
+        """Return the codebook row of the unit at each place of ``X``, (n_samples, 2).
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, 2)
+            Places of units on the plane, as :meth:`transform` gives them.
+
+        Returns
+        -------
+        rows : ndarray of shape (n_samples, n_features)
+        """
         check_is_fitted(self)
         grid, places = self._grid, check_array(X, dtype=np.float64)
         n_down, n_across = grid.shape
@@ -358,11 +400,31 @@ class SelfOrganizingMap(TransformerMixin, BaseEstimator):
         )
 
     def score_samples(self, X: ArrayLike) -> FloatArray:
-        """Return minus the distance of each sample to its nearest unit: lower is stranger."""
+        """Return minus the distance of each sample to its nearest unit: lower is stranger.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples, scaled as those of :meth:`fit`; NaN is a missing value.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+        """
         return -self._nearest(X)[1]
 
     def distances(self, X: ArrayLike) -> FloatArray:
-        """Return the distance of each sample to every unit, (n_samples, n_units)."""
+        """Return the distance of each sample to every unit, (n_samples, n_units).
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples, scaled as those of :meth:`fit`; NaN is a missing value.
+
+        Returns
+        -------
+        distances : ndarray of shape (n_samples, n_units)
+        """
         check_is_fitted(self)
         n_threads = check_threads(self.n_jobs)
         parts = checked_rows(self, X)
@@ -371,7 +433,17 @@ class SelfOrganizingMap(TransformerMixin, BaseEstimator):
         )
 
     def impute(self, X: ArrayLike) -> FloatArray:
-        """Return ``X`` with each missing value filled from the sample's nearest unit."""
+        """Return ``X`` with each missing value filled from the sample's nearest unit.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples, scaled as those of :meth:`fit`; NaN is a missing value.
+
+        Returns
+        -------
+        filled : ndarray of shape (n_samples, n_features)
+        """
         check_is_fitted(self)
         n_threads = check_threads(self.n_jobs)
         filled = []
@@ -414,7 +486,16 @@ class SelfOrganizingMap(TransformerMixin, BaseEstimator):
         return labels_of_units(units, labels, weights, len(self.codebook_))
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
-        """Return the names of the two columns that :meth:`transform` makes."""
+        """Return the names of the two columns that :meth:`transform` makes.
+
+        Parameters
+        ----------
+        input_features : ignored
+
+        Returns
+        -------
+        names : ndarray of shape (2,)
+        """
         del input_features
         check_is_fitted(self)
         return np.array(["som_row", "som_column"], dtype=object)
@@ -424,6 +505,11 @@ class SelfOrganizingMap(TransformerMixin, BaseEstimator):
 
         A ``random_state`` that is a generator is left out, and so are the seconds of epochs and the
         sums of an epoch that :meth:`partial_fit` is in.
+
+        Parameters
+        ----------
+        path : Path or str
+            The file, replaced as a whole.
         """
         check_is_fitted(self)
         arrays = {
@@ -437,6 +523,16 @@ class SelfOrganizingMap(TransformerMixin, BaseEstimator):
     @classmethod
     def load(cls, path: Path | str) -> Self:
         """Return the map that :meth:`save` wrote to ``path``.
+
+        Parameters
+        ----------
+        path : Path or str
+            The file.
+
+        Returns
+        -------
+        SelfOrganizingMap
+            Fitted, as it was saved.
 
         Raises
         ------

@@ -105,6 +105,20 @@ class SelfOrganizingMapClassifier(ClassifierMixin, _OnMap):
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the map to ``X`` (n_samples, n_features) and label its units by ``y`` (n_samples,).
 
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples, scaled so that the features compare; NaN is a missing value.
+        y : array-like of shape (n_samples,)
+            Their classes.
+        sample_weight : array-like of shape (n_samples,), optional
+            A weight of 2 counts as the row twice, 0 as not there.
+
+        Returns
+        -------
+        SelfOrganizingMapClassifier
+            The classifier itself.
+
         Raises
         ------
         ValueError
@@ -117,13 +131,33 @@ class SelfOrganizingMapClassifier(ClassifierMixin, _OnMap):
         return self
 
     def predict_proba(self, X: ArrayLike) -> FloatArray:
-        """Return the class shares of each sample's unit, (n_samples, n_classes)."""
+        """Return the class shares of each sample's unit, (n_samples, n_classes).
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples, scaled as those of :meth:`fit`; NaN is a missing value.
+
+        Returns
+        -------
+        shares : ndarray of shape (n_samples, n_classes)
+        """
         units = self._units(X)
         shares: FloatArray = self.shares_[units]
         return shares
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """Return the heaviest class of each sample's unit; ties go to the first class."""
+        """Return the heaviest class of each sample's unit; ties go to the first class.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples, scaled as those of :meth:`fit`; NaN is a missing value.
+
+        Returns
+        -------
+        classes : ndarray of shape (n_samples,)
+        """
         heaviest = self.predict_proba(X).argmax(axis=1)
         classes: NDArray[Any] = self.classes_[heaviest]
         return classes
@@ -160,6 +194,20 @@ class SelfOrganizingMapRegressor(RegressorMixin, _OnMap):
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the map to ``X`` (n_samples, n_features), its units' means to ``y`` (n_samples,).
 
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples, scaled so that the features compare; NaN is a missing value.
+        y : array-like of shape (n_samples,)
+            Their targets, finite numbers.
+        sample_weight : array-like of shape (n_samples,), optional
+            A weight of 2 counts as the row twice, 0 as not there.
+
+        Returns
+        -------
+        SelfOrganizingMapRegressor
+            The regressor itself.
+
         Raises
         ------
         ValueError
@@ -176,7 +224,17 @@ class SelfOrganizingMapRegressor(RegressorMixin, _OnMap):
         return self
 
     def predict(self, X: ArrayLike) -> FloatArray:
-        """Return the mean target of each sample's unit, (n_samples,)."""
+        """Return the mean target of each sample's unit, (n_samples,).
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples, scaled as those of :meth:`fit`; NaN is a missing value.
+
+        Returns
+        -------
+        targets : ndarray of shape (n_samples,)
+        """
         units = self._units(X)
         means: FloatArray = self.means_[units]
         return means

@@ -16,6 +16,11 @@ def adjusted_rand(counts: Counts) -> float:
     counts : ndarray of int, shape (n_labels, n_groups)
         Rows of each label in each group.
 
+    Returns
+    -------
+    float
+        At most 1.0; below 0.0 where they agree less than by chance.
+
     References
     ----------
     L. Hubert and P. Arabie, Comparing partitions, Journal of Classification 2 (1985).
@@ -41,7 +46,16 @@ def adjusted_rand(counts: Counts) -> float:
 def normalized_mutual_information(counts: Counts) -> float:
     """Return what labels and groups tell of each other: 1 where either tells the other, or 0.
 
-    It is divided by the mean of both entropies. The argument is that of :func:`adjusted_rand`.
+    It is divided by the mean of both entropies.
+
+    Parameters
+    ----------
+    counts : ndarray of int, shape (n_labels, n_groups)
+        Rows of each label in each group.
+
+    Returns
+    -------
+    float
 
     Examples
     --------
@@ -65,7 +79,15 @@ def _entropy(shares: NDArray[np.float64]) -> float:
 def purity(counts: Counts) -> float:
     """Return the share of rows that have the commonest label of their group.
 
-    The argument is that of :func:`adjusted_rand`.
+    Parameters
+    ----------
+    counts : ndarray of int, shape (n_labels, n_groups)
+        Rows of each label in each group.
+
+    Returns
+    -------
+    float
+        Above 0.0, at most 1.0.
 
     Examples
     --------

@@ -134,8 +134,16 @@ def torn_samples(
 ) -> NDArray[np.bool_]:
     """Whether each sample's two nearest units are no neighbours on the grid.
 
-    The arguments are those of :func:`topographic_error`, the mean over all samples; rows in blocks
-    add theirs up.
+    :func:`topographic_error` is the mean over all samples; rows in blocks add theirs up.
+
+    Parameters
+    ----------
+    X, codebook, n_rows, n_columns, topology, boundary, n_neighbors, metric
+        As of :func:`topographic_error`.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_samples,)
     """
     X, codebook = checked_samples(X, codebook)
     if n_neighbors not in N_NEIGHBORS:
@@ -215,6 +223,11 @@ def dead_unit_share(units: NDArray[np.integer], n_units: int) -> float:
         The nearest unit of each sample, from 0.
     n_units : int
         Size of the map.
+
+    Returns
+    -------
+    float
+        From 0.0 to 1.0.
 
     Raises
     ------

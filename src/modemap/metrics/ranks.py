@@ -143,8 +143,17 @@ def neighborhood_preservation(
 ) -> float:
     """How far samples that are neighbours in the data are neighbours on the map.
 
-    It is :func:`trustworthiness` the other way round, also called continuity, with the same
-    arguments and source.
+    It is :func:`trustworthiness` the other way round, also called continuity, from the same source.
+
+    Parameters
+    ----------
+    X, codebook, n_rows, n_columns, n_neighbors, topology, boundary
+        As of :func:`trustworthiness`.
+
+    Returns
+    -------
+    float
+        From 0.0 to 1.0, where nothing in the data is near that is far on the map.
 
     Examples
     --------
