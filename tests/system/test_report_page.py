@@ -152,6 +152,7 @@ def test_a_unit_is_read_in_all_maps_at_once(report):
 
     assert by_key.startswith("unit 17 (row 1, column 1) · segment ")
     assert "dep_delay" in by_key
+    assert re.search(r" to its neighbours · (\w+ (above|below) 9\d % of units · )+", by_key)
     assert reader.text.startswith("unit 136 (row 8, column 8)")
 
 
@@ -225,6 +226,20 @@ const at = new DOMPoint(x, y).matrixTransform(svg.getScreenCTM());
 const where = {clientX: at.x, clientY: at.y, bubbles: true};
 svg.dispatchEvent(new PointerEvent('pointermove', where));
 """
+
+
+def test_what_tells_a_unit_from_the_others_is_said(hexagons):
+    """By the share of units below or above it; what is the same everywhere tells nothing."""
+    maps = hexagons.find_element(By.ID, "maps")
+    reader = hexagons.find_element(By.ID, "reader")
+
+    maps.send_keys(Keys.ARROW_LEFT)
+    assert " · delay below" not in reader.text  # two of six units are lower
+    maps.send_keys(Keys.ARROW_UP)
+    assert reader.text.startswith("unit 5 ")
+    assert " to its neighbours · delay above 91 % of units · delay 5 ·" in reader.text
+    assert "distance above" not in reader.text
+    assert "distance below" not in reader.text
 
 
 def test_arrow_keys_go_round_a_torus(hexagons):

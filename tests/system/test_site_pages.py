@@ -3,6 +3,7 @@
 import pytest
 from axe_core_python.base import AXE_FILE_PATH
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.chromium import open_chromium
@@ -57,9 +58,13 @@ def test_everybody_can_use_the_site(chromium, site, name):
 
 
 def test_everybody_can_use_the_report(chromium, promoted):
-    """The report keeps the same rules."""
+    """The report keeps the same rules, also while a unit is read and rows are found."""
     chromium.get((promoted.root / "reports/index.html").as_uri())
+    assert violations(chromium) == []
 
+    chromium.find_element(By.ID, "wanted").send_keys("2013", Keys.TAB)
+    assert chromium.find_element(By.ID, "reader").text
+    assert chromium.find_elements(By.CSS_SELECTOR, "#matches button")
     assert violations(chromium) == []
 
 

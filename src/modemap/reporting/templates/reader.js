@@ -10,6 +10,29 @@
   const top = isHexagonal ? 1 / Math.sqrt(3) : 0.5;
   let at = { row: 0, column: 0 };
 
+  // The share of units whose value in a column is lower, those with the same value counted by half.
+  const shares = planes.map((values) => {
+    const ends = new Map();
+    [...values].sort((a, b) => a - b).forEach((value, i) => {
+      ends.set(value, [(ends.get(value) ?? [i])[0], i]);
+    });
+    return values.map((value) => {
+      const [first, last] = ends.get(value);
+      return (first + last + 1) / 2 / values.length;
+    });
+  });
+  const telling = (unit) =>
+    names
+      .map((name, i) => ({ name, share: shares[i][unit] }))
+      .filter(({ share }) => Math.abs(share - 0.5) >= 0.4)
+      .sort((a, b) => Math.abs(b.share - 0.5) - Math.abs(a.share - 0.5))
+      .slice(0, 2)
+      .map(({ name, share }) =>
+        share > 0.5
+          ? `${name} above ${Math.floor(100 * share)} % of units`
+          : `${name} below ${Math.floor(100 * (1 - share))} % of units`,
+      );
+
   const left = (row) => (isHexagonal && row % 2 ? 1 : 0.5);
   const clamp = (value, length) => Math.min(Math.max(value, 0), length - 1);
 
@@ -25,7 +48,8 @@
       `unit ${unit} (row ${row}, column ${column})`,
       `segment ${segments[unit]}`,
       `${count.format(hits[unit])} rows`,
-      `distance ${digits.format(distances[unit])}`,
+      `${digits.format(distances[unit])} to its neighbours`,
+      ...telling(unit),
       ...values,
     ].join(" · ");
   };
