@@ -50,8 +50,8 @@ run: $(READY) ## train, evaluate, register, gate and promote on real flights
 	@$(BIN)/modemap run
 
 .PHONY: summary
-summary: $(READY) ## what the last run came to, as Markdown and in summary.json
-	@$(BIN)/modemap summary --json summary.json | tee -a "$${GITHUB_STEP_SUMMARY:-/dev/null}"
+summary: $(READY) ## what the last run came to, as Markdown and in summary.json and reports/comparison.html
+	@$(BIN)/modemap summary --json summary.json --report reports/comparison.html | tee -a "$${GITHUB_STEP_SUMMARY:-/dev/null}"
 
 .PHONY: pull push
 pull push: $(READY) ## data and results from or to the DVC remote that DVC_REMOTE_URL names

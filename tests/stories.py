@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from modemap.reporting import story as told
+from modemap.reporting.alignment import AlignedMaps, Turn
 
 
 @pytest.fixture
@@ -45,6 +46,31 @@ def models() -> told.Models:
         strangest=[told.StrangeRow({"flight": "51"}, "train", 5, 1, -160.4, reasons)],
         found=told.FoundRows({"flight": ["51", "7", "51"]}, np.array([5, 0, 2])),
     )
+
+
+@pytest.fixture
+def compared(models) -> tuple[dict, AlignedMaps]:
+    """Return what `modemap compare` found of a planar map and a turned torus of hexagons."""
+    first = models.map
+    turn = Turn(0.93, (1, 0), (True, False), is_transposed=True)
+    facts = {
+        "names": ["version 1", "the release here"],
+        "digests": ["ab" * 32, "cd" * 32],
+        "params": {"train_som.topology": [None, "hexagonal"]},
+        "batches": [[], ["flights/2013-02"]],
+        "n_rows": 100,
+        "quantization_error": [0.9, 0.8],
+        "log_likelihood": [-30.0, -30.5],
+        "error_change": {"mean": -0.1, "low": -0.15, "high": -0.05},
+        "likelihood_change": {"mean": -0.5, "low": -1.2, "high": 0.2},
+        "segment_agreement": 0.66,
+        "moved_share": 0.153,
+        "unusual": [4, 1, 2],
+        "matches": {"0": 1, "1": 0},
+        "changed": [{"key": {"flight": "51"}, "percentiles": [99.5, 12.0], "segments": [0, 1]}],
+        "map_agreement": 0.93,
+    }
+    return facts, AlignedMaps(first, replace(first, is_hexagonal=True, is_toroidal=True), turn)
 
 
 @pytest.fixture

@@ -27,6 +27,40 @@ def test_a_judged_release_stands_beside_the_champion(promoted, releases):
     assert facts["failures"] == []
 
 
+def test_the_release_is_compared_with_the_champion(promoted, releases):
+    """On the same rows, with a page; the keys of rows stay here."""
+    path = promoted.root / "params.yaml"
+    path.write_text(path.read_text().replace("key: [time_hour, carrier, flight]", "key: [key]"))
+    promoted.install(releases["longer trained"])
+
+    found = summary(promoted.root, promoted.root / "comparison.html")["comparison"]
+
+    assert found["names"] == ["version 1", "the release here"]
+    assert found["error_change"]["mean"] != 0
+    assert "changed" not in found
+    assert "key" in (promoted.root / "comparison.html").read_text()
+
+
+def test_the_champion_beside_itself_is_not_compared(promoted):
+    """There is nothing to say, and no page."""
+    facts = summary(promoted.root, promoted.root / "comparison.html")
+
+    assert facts["comparison"] is None
+    assert not (promoted.root / "comparison.html").exists()
+
+
+def test_a_damaged_champion_leaves_the_rest_whole(promoted, releases):
+    """What cannot be compared says why, and the summary is made."""
+    promoted.install(releases["longer trained"])
+    (promoted.artifacts(1) / "release" / "som.npz").unlink()
+
+    facts = summary(promoted.root, promoted.root / "comparison.html")
+
+    assert "som.npz" in facts["comparison"]["refused"]
+    assert facts["candidate"]["metrics"]["stability"] == 0.9
+    assert not (promoted.root / "comparison.html").exists()
+
+
 @pytest.mark.usefixtures("in_process")
 def test_a_verdict_on_another_release_is_left_out(promoted, releases):
     """What an earlier run was told says nothing of this one."""

@@ -19,6 +19,19 @@ FACTS = {
     "failures": [],
     "verdict": {"passed": True, "results": [RESULT]},
 }
+COMPARISON = {
+    "n_rows": 3953,
+    "quantization_error": [0.8715, 0.9237],
+    "log_likelihood": [-29.43, -29.43],
+    "error_change": {"mean": 0.05212, "low": 0.0469, "high": 0.05741},
+    "likelihood_change": {"mean": None, "low": None, "high": None},
+    "moved_share": 0.153,
+    "segment_agreement": 0.662,
+    "map_agreement": 0.963,
+    "unusual": [43, 1, 2],
+    "params": {"train_som.n_rows": [16, 14]},
+    "batches": [[], ["flights/2013-02"]],
+}
 HOSTILE = (
     "<img src=x onerror=alert(1)>",
     "[click](https://evil.example)",
@@ -45,6 +58,32 @@ def test_the_release_stands_beside_the_champion():
     assert "| `stability` | `0.387654` | `0.25` |" in text
     assert "| `n_units` | `256` | - |" in text
     assert "| `metrics` | `passed` | `9` | `9` | `all there` |" in text
+
+
+def test_the_comparison_is_told():
+    """Each difference with its interval, and what both were made from."""
+    text = markdown(changed(comparison=COMPARISON))
+
+    row = "| quantization error | `0.8715` | `0.9237` | `0.05212` | `0.0469` to `0.05741` |"
+    for line in (
+        row,
+        "| log likelihood | `-29.43` | `-29.43` | - | - to - |",
+        "| share in another segment | `0.153` |",
+        "| unusual for this release alone | `2` |",
+        "| `train_som.n_rows` | `16` | `14` |",
+        "| `flights/2013-02` |  |",
+    ):
+        assert line in text.splitlines()
+    assert "data of this release alone" in text
+    assert "data of the champion alone" not in text
+
+
+def test_what_cannot_be_compared_says_why():
+    """A champion of other columns, or a damaged one, leaves the rest of the summary whole."""
+    text = markdown(changed(comparison={"refused": "som.npz: its bytes differ"}))
+
+    assert "They cannot be compared: `som.npz: its bytes differ`" in text
+    assert "| `metrics` | `passed` |" in text
 
 
 @pytest.mark.parametrize(
@@ -83,6 +122,8 @@ def test_no_value_leaves_its_code_span(value):
         candidate={"digest": value, "metrics": {value: value}},
         failures=[{"stage": value, "place": value}],
         verdict={"passed": value, "results": [result]},
+        comparison=dict.fromkeys(COMPARISON, value)
+        | {"params": {value: [value, value]}, "batches": [[value], [value]]},
     )
 
     text = markdown(facts)
@@ -91,15 +132,24 @@ def test_no_value_leaves_its_code_span(value):
     for trace in ("<", "[", "http", "@", "evil", "heading", "xxx", "\x1b", "\u202e"):
         assert trace not in outside
     cells = [re.sub(r"\\\|", "", line).count("|") for line in text.splitlines() if line[:1] == "|"]
-    assert set(cells) == {3, 4, 6}
+    assert set(cells) == {3, 4, 6}  # of the tables' columns, and one more
     assert len(text) < 10_000
 
 
 @pytest.mark.parametrize("value", [None, 3, "text", [], [3], {"results": 3}])
-@pytest.mark.parametrize("name", ["candidate", "champion", "failures", "verdict"])
+@pytest.mark.parametrize("name", ["candidate", "champion", "comparison", "failures", "verdict"])
 def test_facts_of_another_form_are_left_out(name, value):
     """Whatever a pull request sends, there is a summary."""
     assert markdown(changed(**{name: value})).startswith("## ")
+
+
+@pytest.mark.parametrize("value", [None, 3, "text", [], [3], {"mean": []}])
+@pytest.mark.parametrize("name", list(COMPARISON))
+def test_comparisons_of_another_form_are_left_out(name, value):
+    """Each of its facts may be anything."""
+    text = markdown(changed(comparison=COMPARISON | {name: value}))
+
+    assert "### Beside the champion" in text
 
 
 def test_a_long_list_is_cut():

@@ -13,6 +13,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from modemap.reporting.comparison import render_comparison
 from modemap.reporting.page import render_report
 from tests.chromium import open_chromium
 
@@ -185,6 +186,25 @@ def test_a_row_is_found_by_its_key(report, promoted):
     wanted.send_keys(Keys.SPACE)
     assert report.find_element(By.ID, "n-found").text == ""
     assert report.get_log("browser") == []
+
+
+def test_a_comparison_can_be_read(browser, compared, view, tmp_path):
+    """Nothing is fetched, nothing overflows, every text stands out, and every map has a name."""
+    page = tmp_path / "comparison.html"
+    page.write_text(render_comparison(*compared))
+    browser.get(page.as_uri())
+
+    assert browser.execute_script("return performance.getEntriesByType('resource').length") == 0
+    assert browser.get_log("browser") == []
+    assert browser.execute_script("return document.documentElement.scrollWidth") == VIEWS[view][0]
+    faint = [where for contrast, where in browser.execute_script(CONTRASTS) if contrast < ENOUGH]
+    assert faint == []
+    maps = browser.find_elements(By.CSS_SELECTOR, "svg.map")
+    sizes = {
+        name: picture.size for picture in maps if (name := picture.get_attribute("aria-label"))
+    }
+    assert len(sizes) == len(maps)
+    assert all(min(size.values()) > 40 for size in sizes.values()), sizes
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
+from modemap.reporting.comparison import render_comparison
 from tests.chromium import open_chromium
 
 pytestmark = pytest.mark.system
@@ -65,6 +66,15 @@ def test_everybody_can_use_the_report(chromium, promoted):
     chromium.find_element(By.ID, "wanted").send_keys("2013", Keys.TAB)
     assert chromium.find_element(By.ID, "reader").text
     assert chromium.find_elements(By.CSS_SELECTOR, "#matches button")
+    assert violations(chromium) == []
+
+
+def test_everybody_can_use_a_comparison(chromium, compared, tmp_path):
+    """So does the page of `modemap compare`."""
+    page = tmp_path / "comparison.html"
+    page.write_text(render_comparison(*compared))
+    chromium.get(page.as_uri())
+
     assert violations(chromium) == []
 
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,23 +12,32 @@ if TYPE_CHECKING:
 
 __all__ = ["compare"]
 
-NAME = "A version, the beginning of a digest, run or commit, or `here`."
+NAME = "A version, `champion`, `here`, a git revision, or the beginning of a digest or run."
 
 
 def compare(
     first: Annotated[str, typer.Argument(help=NAME)],
     second: Annotated[str, typer.Argument(help=NAME)] = "here",
+    *,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    report: Annotated[
+        Path | None, typer.Option(help="Write an HTML page here, the maps side by side.")
+    ] = None,
 ) -> None:
     """Say in what two releases differ: settings, data, metrics, and the rows they see otherwise.
 
-    Example: modemap compare 1 here
+    Example: modemap compare champion here --report comparison.html
     """
-    from modemap.lifecycle.compare import compare_releases  # noqa: PLC0415  # help stays fast
+    from modemap.lifecycle.compare import (  # noqa: PLC0415  # help stays fast
+        compare_releases,
+        write_comparison,
+    )
 
     found = compare_releases(Path.cwd(), first, second)
+    if report is not None:
+        write_comparison(report, found)
     if as_json:
-        typer.echo(json.dumps(asdict(found), indent=2, sort_keys=True, default=str))
+        typer.echo(json.dumps(found.facts, indent=2, sort_keys=True, default=str))
     else:
         typer.echo("\n".join(_lines(found)))
 
@@ -51,6 +59,10 @@ def _lines(found: "Compared") -> Iterator[str]:
     yield (
         f"segments     {found.moved_share:.1%} of the rows changed segment; "
         f"adjusted Rand index {found.segment_agreement:.3f}"
+    )
+    yield (
+        f"places       agree by {found.map_agreement:.3f} once the maps are turned alike; "
+        "1 is the same, 0 unrelated"
     )
     yield (
         f"unusual      {both:,} rows by both, {only_first:,} by {first} alone, "

@@ -3,34 +3,37 @@
 Both are asked about the same test rows, those that lie prepared in the checkout.
 """
 
+import math
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from scipy.optimize import linear_sum_assignment
 
 from modemap.data.matrix import matrix, prepared_tables
-from modemap.errors import RegistryError
-from modemap.files import read_json
+from modemap.files import read_json, write_bytes
 from modemap.lifecycle.candidate import RAW_MANIFEST, LocalCandidate, RegisteredCandidate
 from modemap.lifecycle.measure import ANOMALOUS, compare
+from modemap.lifecycle.naming import named_candidate
+from modemap.lifecycle.portrait import map_picture
 from modemap.lifecycle.rules import Interval
 from modemap.metrics.labels import adjusted_rand
 from modemap.params import load_params
 from modemap.release import Release, load_release
-from modemap.tracking.registry import Registry, Version
+from modemap.reporting.alignment import AlignedMaps, Alignment
+from modemap.reporting.maps import cells_of
+from modemap.reporting.story import MapPicture
+from modemap.tracking.registry import Registry
 from modemap.tracking.runs import flat
 from modemap.tracking.store import open_store
 
-__all__ = ["HERE", "ChangedRow", "Compared", "compare_releases"]
+__all__ = ["ChangedRow", "Compared", "compare_releases", "write_comparison"]
 
-HERE = "here"  # the release in the checkout
 PREPARED = Path("data", "prepared")
-SHORTEST = 6  # characters that name a digest, a run or a commit
 N_CHANGED = 10  # rows that are shown
 Pair = tuple[float, float]
 
@@ -67,8 +70,16 @@ class Compared:
         Share of rows that changed segment, once each segment is matched with its like.
     unusual : tuple of int
         Rows rarer than 99 of 100 training rows by both, by the first alone, by the second alone.
+    matches : mapping of int to int
+        For each segment of the second the number under which it is spoken of here: that of its
+        like of the first, or one that the first does not have.
     changed : list of ChangedRow
         Rows whose percentile changed most.
+    map_agreement : float
+        Between the places of a row on both maps, once the second is turned as the first: 1 the
+        same, 0 unrelated.
+    maps : AlignedMaps
+        Both maps with the rows on them.
     """
 
     names: tuple[str, str]
@@ -83,7 +94,15 @@ class Compared:
     segment_agreement: float
     moved_share: float
     unusual: tuple[int, int, int]
+    matches: Mapping[int, int]
     changed: list[ChangedRow]
+    map_agreement: float
+    maps: AlignedMaps = field(repr=False)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Everything but the drawings, as JSON says it: a number that is none is None."""
+        return {name: _as_json(value) for name, value in vars(self).items() if name != "maps"}
 
 
 def compare_releases(root: Path, first: str, second: str) -> Compared:
@@ -94,8 +113,7 @@ def compare_releases(root: Path, first: str, second: str) -> Compared:
     root : Path
         The project's folder.
     first, second : str
-        A version's number; the beginning of the digest, of the run or of the commit of one; or
-        ``here``, the release in ``models/release``.
+        As :func:`~modemap.lifecycle.naming.named_candidate` takes them.
 
     Raises
     ------
@@ -108,7 +126,7 @@ def compare_releases(root: Path, first: str, second: str) -> Compared:
     """
     params = load_params(root / "params.yaml")
     registry = Registry(open_store(root, params.project))
-    candidates = [_candidate(root, registry, name) for name in (first, second)]
+    candidates = [named_candidate(root, registry, name) for name in (first, second)]
     with tempfile.TemporaryDirectory(prefix="modemap-compare-") as folder:
         places = [Path(folder, side) for side in ("first", "second")]
         releases = [
@@ -140,8 +158,18 @@ def compare_releases(root: Path, first: str, second: str) -> Compared:
         segment_agreement=rows.agreement(),
         moved_share=rows.moved_share(),
         unusual=rows.unusual(),
+        matches=rows.matches(),
         changed=rows.changed(),
+        map_agreement=(maps := rows.maps()).turn.agreement,
+        maps=maps,
     )
+
+
+def write_comparison(path: Path, found: Compared) -> None:
+    """Write what was found as one self-contained page, the maps side by side."""
+    from modemap.reporting.comparison import render_comparison  # noqa: PLC0415  # needs an extra
+
+    write_bytes(path, render_comparison(found.facts, found.maps).encode())
 
 
 class _Rows:
@@ -153,11 +181,18 @@ class _Rows:
         self._together = np.zeros(shape, np.int64)  # rows by segment of the first, of the second
         self._unusual = np.zeros(3, np.int64)  # by both, by the first alone, by the second alone
         self._changed: list[tuple[float, ChangedRow]] = []
+        self._hits = [np.zeros(len(release.segments), np.int64) for release in self._releases]
+        pictures = self._pictures()
+        cells = [cells_of(picture) for picture in pictures]
+        self._alignment = Alignment(*cells, is_toroidal=pictures[1].is_toroidal)
 
     def add(self, table: pa.Table, key: Sequence[str]) -> None:
         """Ask both about the rows of ``table``."""
         one, other = (release.score(matrix(table, release.columns)) for release in self._releases)
         np.add.at(self._together, (one.segments, other.segments), 1)
+        for hits, units in zip(self._hits, (one.units, other.units), strict=True):
+            np.add.at(hits, units, 1)
+        self._alignment.add(one.units, other.units)
         first, second = (found.anomaly_percentile >= ANOMALOUS for found in (one, other))
         self._unusual += [
             np.sum(first & second),
@@ -177,10 +212,23 @@ class _Rows:
         """Return the adjusted Rand index of the segmentations."""
         return adjusted_rand(self._together)
 
+    def matches(self) -> dict[int, int]:
+        """Return for each segment of the second its like of the first, or a number of its own."""
+        firsts, seconds = linear_sum_assignment(self._together, maximize=True)
+        found = dict(zip(seconds.tolist(), firsts.tolist(), strict=True))
+        n_first, n_second = self._together.shape
+        others = [segment for segment in range(n_second) if segment not in found]
+        found |= {segment: number for number, segment in enumerate(others, n_first)}
+        return dict(sorted(found.items()))
+
     def moved_share(self) -> float:
         """Return the share of rows outside of the segments that match best."""
-        places = linear_sum_assignment(self._together, maximize=True)
-        return float(1 - self._together[places].sum() / self._together.sum())
+        stayed = sum(
+            self._together[first, second]
+            for second, first in self.matches().items()
+            if first < len(self._together)
+        )
+        return float(1 - stayed / self._together.sum())
 
     def unusual(self) -> tuple[int, int, int]:
         """Return how many rows are unusual for both, for the first and for the second alone."""
@@ -188,33 +236,46 @@ class _Rows:
         return both, first, second
 
     def changed(self) -> list[ChangedRow]:
-        """Return the rows whose percentile changed most, if it changed at all."""
-        return [row for size, row in self._changed if size > 0]
+        """Return the rows whose percentile changed most, if it changed at all.
 
+        Segments of the second release have the numbers of their like.
+        """
+        matches = self.matches()
+        return [
+            replace(row, segments=(row.segments[0], matches[row.segments[1]]))
+            for size, row in self._changed
+            if size > 0
+        ]
 
-def _candidate(root: Path, registry: Registry, name: str) -> LocalCandidate | RegisteredCandidate:
-    if name == HERE:
-        return LocalCandidate(root)
-    if name.isdecimal() and len(name) < SHORTEST:
-        return RegisteredCandidate(registry, registry.get(int(name)))
-    if len(name) < SHORTEST:
-        _refuse(name, f"a digest, run or commit must have at least {SHORTEST} characters")
-    found = [version for version in registry.versions() if _is_named(version, name)]
-    if len(found) != 1:
-        numbers = ", ".join(str(version.number) for version in found) or "none"
-        _refuse(name, "must name one version", f"versions: {numbers}")
-    return RegisteredCandidate(registry, found[0])
+    def maps(self) -> AlignedMaps:
+        """Return both maps with the rows on them, segments that are alike under one number."""
+        first, second = self._pictures()
+        matches = np.array(list(self.matches().values()))
+        turn = self._alignment.turn()
+        second = turn.rolled(replace(second, segments=matches[second.segments]))
+        return AlignedMaps(first, second, turn)
 
-
-def _is_named(version: Version, name: str) -> bool:
-    names = (version.digest, version.run_id, version.tags.get("modemap.commit", ""))
-    return any(known.startswith(name) for known in names)
+    def _pictures(self) -> list[MapPicture]:
+        sides = zip(self._releases, self._hits, strict=True)
+        return [map_picture(release, hits) for release, hits in sides]
 
 
 def _name(candidate: LocalCandidate | RegisteredCandidate) -> str:
     if isinstance(candidate, LocalCandidate):
         return "the release here"
     return f"version {candidate.version.number}"
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, Interval | ChangedRow):
+        return _as_json(vars(value))
+    if isinstance(value, Mapping):
+        return {str(key): _as_json(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_json(part) for part in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, bool | int) else str(value)
 
 
 def _sources(papers: Path) -> set[str]:
@@ -233,8 +294,3 @@ def _differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[st
 def _made(folder: Path) -> Path:
     folder.mkdir(parents=True)
     return folder
-
-
-def _refuse(name: str, rule: str, found: str | None = None) -> NoReturn:
-    hint = "see `modemap history` and MLflow's pages, or name `here`, the release in the checkout"
-    raise RegistryError(name, rule, found=found or name, hint=hint)

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from modemap.data.flights import FLIGHTS, packaged_months
 from modemap.data.sources import source_pieces
-from modemap.errors import ParamsError, RegistryError
+from modemap.errors import ParamsError
 from modemap.files import write_bytes
 from modemap.lifecycle.observe import LOGGED_REQUEST, Wanted, observe, wanted_of
 from modemap.monitoring.check import MIN_EFFECT, RATE, Check, check, unchecked
@@ -18,10 +18,9 @@ from modemap.monitoring.keeping import load_reference
 from modemap.monitoring.plain import as_plain
 from modemap.monitoring.profile import Observed, Reference
 from modemap.release import REFERENCE, Release, load_release
+from modemap.tracking.registry import CHAMPION
 
-__all__ = ["CHAMPION", "drift", "write_drift_report"]
-
-CHAMPION = "champion"
+__all__ = ["drift", "write_drift_report"]
 
 
 def drift(
@@ -142,20 +141,13 @@ def _is_version(reference: str) -> bool:
 
 
 def _release(root: Path, reference: str, folder: Path) -> Path:
-    from modemap.lifecycle.candidate import Promoted  # noqa: PLC0415  # MLflow, of an extra
-    from modemap.lifecycle.history import History  # noqa: PLC0415
+    from modemap.lifecycle.naming import named_candidate  # noqa: PLC0415  # MLflow, of an extra
     from modemap.params import load_params  # noqa: PLC0415
     from modemap.tracking.registry import Registry  # noqa: PLC0415
     from modemap.tracking.store import open_store  # noqa: PLC0415
 
     registry = Registry(open_store(root, load_params(root / "params.yaml").project))
-    if reference != CHAMPION:
-        return registry.download(registry.get(int(reference)), folder)
-    champion = Promoted.of(registry, History(registry).head())
-    if champion is None:
-        rule, hint = "must have been promoted", "run `modemap promote`, or name a version"
-        raise RegistryError("champion", rule, found="none yet", hint=hint)
-    return champion.release(folder)
+    return named_candidate(root, registry, reference).release(folder)
 
 
 def _check_settings(rate: float, min_effect: float) -> None:

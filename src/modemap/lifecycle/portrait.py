@@ -27,7 +27,7 @@ from modemap.reporting.story import (
 )
 from modemap.sketch import ColumnSketch
 
-__all__ = ["portray"]
+__all__ = ["map_picture", "portray"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -68,31 +68,35 @@ def portray(prepared: Path, release: Release) -> Models:
     are very many rows.
     """
     survey = _survey(prepared, release)
+    train = survey.X[survey.is_train]
+    return Models(
+        rows=int(survey.hits.sum()),
+        map=map_picture(release, survey.hits),
+        segments=_segments(release, survey),
+        histograms=histograms(survey.sketches, release.measured_columns, release.normalizer),
+        strangest=_strangest(release, survey.strangest, train),
+        found=survey.found,
+    )
+
+
+def map_picture(release: Release, hits: IntArray) -> MapPicture:
+    """Return the map of ``release`` with the rows of each unit, (n_units,)."""
     shape = (release.som.n_rows_, release.som.n_columns_)
     raw = release.preparation.inverse_transform(release.som.codebook_)
-    picture = MapPicture(
+    return MapPicture(
         distances=neighbor_distances(
             release.som.codebook_,
             *shape,
             topology=release.som.topology,
             boundary=release.som.boundary,
         ),
-        hits=survey.hits.reshape(shape),
+        hits=hits.reshape(shape),
         segments=release.segments.reshape(shape),
         planes={
             name: plane.reshape(shape) for name, plane in zip(release.columns, raw.T, strict=True)
         },
         is_hexagonal=release.som.topology == "hexagonal",
         is_toroidal=release.som.boundary == "toroidal",
-    )
-    train = survey.X[survey.is_train]
-    return Models(
-        rows=int(survey.hits.sum()),
-        map=picture,
-        segments=_segments(release, survey),
-        histograms=histograms(survey.sketches, release.measured_columns, release.normalizer),
-        strangest=_strangest(release, survey.strangest, train),
-        found=survey.found,
     )
 
 

@@ -75,27 +75,38 @@ def view(picture: MapPicture) -> str:
     return " ".join(f"{round(value, 3):g}" for value in shown)
 
 
-def plane(values: FloatArray, *, is_hexagonal: bool = False) -> Plane:
+def plane(
+    values: FloatArray, *, is_hexagonal: bool = False, among: FloatArray | None = None
+) -> Plane:
     """Return the cells of each level of ``values``, shape (n_rows, n_columns), by rank.
 
     Every level has about as many cells, so a few extreme units do not leave the rest in one colour.
+    Maps that are to be compared have their ranks ``among`` the values of all of them.
     """
-    ordered = np.unique(values)
-    ranks = np.searchsorted(np.sort(values, axis=None), values, side="right") / values.size
+    pool = np.sort(values if among is None else among, axis=None)
+    ranks = np.searchsorted(pool, values, side="right") / pool.size
     levels = np.minimum((ranks * N_LEVELS).astype(int), N_LEVELS - 1)
-    return _plane(values, levels if len(ordered) > 1 else np.zeros_like(levels), is_hexagonal)
+    levels = levels if pool[0] < pool[-1] else np.zeros_like(levels)
+    return _plane(levels, pool, is_hexagonal=is_hexagonal)
 
 
-def ridges(values: FloatArray, *, is_hexagonal: bool = False) -> Plane:
+def ridges(
+    values: FloatArray, *, is_hexagonal: bool = False, among: FloatArray | None = None
+) -> Plane:
     """Return the cells of each level of ``values``, which are not negative, by logarithm."""
-    smallest = values[values > 0].min(initial=np.inf)
-    logs = np.log(np.maximum(values, smallest if np.isfinite(smallest) else 1.0))
-    spread = float(np.ptp(logs)) or 1.0
-    levels = np.minimum((logs - logs.min()) / spread * N_LEVELS, N_LEVELS - 1)
-    return _plane(values, levels, is_hexagonal)
+    pool = values if among is None else among
+    smallest = pool[pool > 0].min(initial=np.inf)
+
+    def logarithm(values: FloatArray) -> FloatArray:
+        return np.log(np.maximum(values, smallest if np.isfinite(smallest) else 1.0))
+
+    lowest = logarithm(pool).min()
+    spread = float(logarithm(pool).max() - lowest) or 1.0
+    levels = np.minimum((logarithm(values) - lowest) / spread * N_LEVELS, N_LEVELS - 1)
+    return _plane(levels, pool, is_hexagonal=is_hexagonal)
 
 
-def _plane(values: FloatArray, levels: NDArray[np.generic], is_hexagonal: bool) -> Plane:
+def _plane(levels: NDArray[np.generic], pool: FloatArray, *, is_hexagonal: bool) -> Plane:
     paths: dict[int, list[str]] = {}
     if is_hexagonal:
         for (r, c), level in np.ndenumerate(levels.astype(int)):
@@ -104,7 +115,7 @@ def _plane(values: FloatArray, levels: NDArray[np.generic], is_hexagonal: bool) 
         for r, c, length, level in _runs(levels.astype(int)):
             paths.setdefault(level, []).append(f"M{c} {r}h{length}v1h-{length}z")
     drawn = [(level, "".join(cells)) for level, cells in sorted(paths.items())]
-    return Plane(drawn, float(values.min()), float(np.median(values)), float(values.max()))
+    return Plane(drawn, float(pool.min()), float(np.median(pool)), float(pool.max()))
 
 
 def _runs(levels: IntArray) -> Iterator[tuple[int, int, int, int]]:

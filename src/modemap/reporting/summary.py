@@ -5,12 +5,17 @@ where Markdown knows no links, mentions or HTML, and in bounded length. Only the
 needed, so that a job without any package can call it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from modemap.reporting.markdown import MAX_ROWS, code, table
 
 __all__ = ["markdown"]
+
+DIFFERENCES = (
+    ("quantization_error", "error_change"),
+    ("log_likelihood", "likelihood_change"),
+)
 
 
 def markdown(facts: Mapping[str, Any]) -> str:
@@ -35,6 +40,8 @@ def markdown(facts: Mapping[str, Any]) -> str:
         blocks += ["### The gate, rule by rule", table(columns, judged)]
     if candidate or champion:
         blocks += ["### On test rows", _metrics(candidate, champion)]
+    if comparison := _mapping(facts, "comparison"):
+        blocks += ["### Beside the champion, on the same test rows", *_compared(comparison)]
     if champion.get("anchor"):
         blocks.append(f"The history's head, for `modemap verify`: {code(champion['anchor'])}")
     return "\n\n".join(blocks) + "\n"
@@ -68,6 +75,49 @@ def _metrics(candidate: Mapping[str, Any], champion: Mapping[str, Any]) -> str:
     ]
     version = f"champion, version {code(champion.get('version'))}" if champion else "no champion"
     return table(("metric", "this release", version), rows)
+
+
+def _compared(comparison: Mapping[str, Any]) -> Iterator[str]:
+    """Yield how the release differs from the champion: metrics, rows, settings, data."""
+    if "refused" in comparison:
+        yield f"They cannot be compared: {code(comparison['refused'])}"
+        return
+    header = ("mean over test rows", "champion", "this release", "difference", "95 % interval")
+    yield table(header, (_difference(comparison, *names) for names in DIFFERENCES))
+    unusual = _several(comparison, "unusual", 3)
+    yield table(
+        ("rows", "found"),
+        (
+            ("test rows", code(comparison.get("n_rows"))),
+            ("share in another segment", code(comparison.get("moved_share"))),
+            ("agreement of segments", code(comparison.get("segment_agreement"))),
+            ("agreement of places on the maps", code(comparison.get("map_agreement"))),
+            ("unusual for both", code(unusual[0])),
+            ("unusual for the champion alone", code(unusual[1])),
+            ("unusual for this release alone", code(unusual[2])),
+        ),
+    )
+    if params := _mapping(comparison, "params"):
+        changed = ((code(name), *map(code, _several(params, name, 2))) for name in params)
+        yield table(("setting", "champion", "this release"), changed)
+    batches = _several(comparison, "batches", 2)
+    for who, sources in zip(("the champion", "this release"), batches, strict=True):
+        if isinstance(sources, list) and sources:
+            yield table((f"data of {who} alone", ""), ((code(source), "") for source in sources))
+
+
+def _difference(comparison: Mapping[str, Any], name: str, change: str) -> tuple[str, ...]:
+    interval = _mapping(comparison, change)
+    values = (*_several(comparison, name, 2), interval.get("mean"))
+    ends = f"{code(interval.get('low'))} to {code(interval.get('high'))}"
+    return (name.replace("_", " "), *map(code, values), ends)
+
+
+def _several(facts: Mapping[str, Any], name: str, n: int) -> list[Any]:
+    """Return the ``n`` values under ``name``, None for each that is not there."""
+    values = facts.get(name)
+    found = list(values) if isinstance(values, list | tuple) else []
+    return [*found[:n], *[None] * (n - len(found))]
 
 
 def _digest(release: Mapping[str, Any]) -> str:

@@ -13,17 +13,20 @@ from typing import Any
 from modemap.lockfile import read_lock
 
 __all__ = [
+    "COMMIT",
     "DIRTY",
     "FILE_TAG",
     "LINEAGE_FILES",
     "OUTPUT_TAG",
     "UNKNOWN",
     "Lineage",
+    "commit_of",
     "package_version",
     "read_lineage",
 ]
 
 UNKNOWN = "unknown"
+COMMIT = "modemap.commit"
 DIRTY = "modemap.dirty"
 FILE_TAG = "modemap.sha256."  # begins the tags with the digests of the lineage files
 OUTPUT_TAG = "modemap.dvc."  # begins the tags with the md5 of outputs
@@ -46,7 +49,7 @@ class Lineage:
     def tags(self, *paths: str) -> dict[str, str]:
         """Return it as MLflow tags, with the hashes of ``paths``, of all outputs by default."""
         tags = {
-            "modemap.commit": self.commit,
+            COMMIT: self.commit,
             DIRTY: self.dirty,
             "modemap.flow_run": self.flow_run,
             "modemap.package_version": self.package_version,
@@ -97,6 +100,12 @@ def _git(root: Path, *arguments: str) -> str | None:
     except (FileNotFoundError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() if done.returncode == 0 else None
+
+
+def commit_of(root: Path, revision: str) -> str | None:
+    """Return the whole hash of the commit that git knows as ``revision``, None if there is none."""
+    named = f"{revision}^{{commit}}"
+    return _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", named)
 
 
 def requester(root: Path) -> str:

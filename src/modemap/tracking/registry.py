@@ -26,10 +26,10 @@ from modemap.tracking.store import Store
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
-__all__ = ["Registry", "Version"]
+__all__ = ["CHAMPION", "Registry", "Version"]
 
 PAGE = 1000
-CHAMPION = "champion"
+CHAMPION = "champion"  # the alias, and what people call it
 DIGEST = "modemap.digest"
 VERDICT = "modemap.verdict"
 SHA256 = re.compile("[0-9a-f]{64}")
