@@ -50,7 +50,7 @@ run: $(READY) ## train, evaluate, register, gate and promote on real flights
 	@$(BIN)/modemap run
 
 .PHONY: summary
-summary: $(READY) ## what the last run came to, as Markdown and in summary.json and reports/comparison.html
+summary: $(READY) ## what the last run came to, as Markdown, in summary.json and reports/comparison.html
 	@$(BIN)/modemap summary --json summary.json --report reports/comparison.html | tee -a "$${GITHUB_STEP_SUMMARY:-/dev/null}"
 
 .PHONY: pull push
