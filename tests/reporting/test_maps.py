@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -136,14 +137,30 @@ def test_a_scrap_of_a_segment_has_no_label():
 def test_a_coarse_map_loses_no_row():
     """Rows are summed, values averaged, and sides that do not divide are kept."""
     rng = np.random.default_rng(0)
-    shape = (130, 65)
+    shape = (301, 150)
     hits, values = rng.integers(0, 5, shape), rng.random(shape)
     picture = MapPicture(values, hits, np.zeros(shape, dtype=int), {"delay": np.ones(shape)})
 
     coarse, side = coarsened(picture)
 
     assert side == 3
-    assert coarse.hits.shape == coarse.segments.shape == (44, 22)
+    assert coarse.hits.shape == coarse.segments.shape == (101, 50)
     assert coarse.hits.sum() == hits.sum()
     np.testing.assert_allclose(coarse.distances[0, 0], values[:3, :3].mean())
     np.testing.assert_allclose(coarse.planes["delay"], 1)
+
+
+@pytest.mark.parametrize(
+    ("side", "n_planes", "expected"),
+    [(100, 20, 1), (100, 60, 2), (128, 6, 1), (129, 1, 2), (1000, 500, 45)],
+)
+def test_a_page_holds_so_many_cells(side, n_planes, expected):
+    """A map of 100 x 100 units is drawn unit by unit, unless its columns are very many."""
+    values = np.zeros((side, side))
+    planes = dict.fromkeys(map(str, range(n_planes)), values)
+    hits = np.ones((side, side), dtype=int)
+
+    coarse, found = coarsened(MapPicture(values, hits, hits, planes))
+
+    assert found == expected
+    assert coarse.hits.size * (n_planes + 2) < 250_000 * 1.1  # cells at the edge may be cut

@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from selenium.webdriver.common.action_chains import ActionChains
@@ -15,6 +16,7 @@ from selenium.webdriver.common.keys import Keys
 
 from modemap.reporting.comparison import render_comparison
 from modemap.reporting.page import render_report
+from modemap.reporting.story import MapPicture
 from tests.chromium import open_chromium
 
 pytestmark = pytest.mark.system
@@ -205,6 +207,49 @@ def test_a_comparison_can_be_read(browser, compared, view, tmp_path):
     }
     assert len(sizes) == len(maps)
     assert all(min(size.values()) > 40 for size in sizes.values()), sizes
+
+
+def test_columns_are_chosen(report):
+    """By a word or several of their names: planes and reader show these alone."""
+    choice = report.find_element(By.ID, "choice")
+    planes = report.find_elements(By.CSS_SELECTOR, ".plane")
+
+    choice.send_keys("DELAY, spe", Keys.ARROW_LEFT)
+
+    shown = [plane.text.split("\n")[0] for plane in planes if plane.is_displayed()]
+    assert shown == ["dep_delay", "arr_delay", "speed"]
+    assert report.find_element(By.ID, "n-chosen").text == "3 of 6 columns"
+    assert report.find_element(By.ID, "reader").text == ""  # the arrow is the text's
+    report.find_element(By.ID, "maps").send_keys(Keys.ARROW_DOWN)
+    read = report.find_element(By.ID, "reader").text
+    assert "dep_delay" in read
+    assert "distance" not in read
+    choice.clear()
+    choice.send_keys("nothing")
+    assert not any(plane.is_displayed() for plane in planes)
+    choice.send_keys(*[Keys.BACKSPACE] * 7)
+    assert all(plane.is_displayed() for plane in planes)
+    assert report.find_element(By.ID, "n-chosen").text == ""
+
+
+def test_a_large_map_is_read_unit_by_unit(browser, story, tmp_path):
+    """A map of 100 x 100 units and 20 columns: the last unit is found under the pointer."""
+    rng = np.random.default_rng(0)
+    shape = (100, 100)
+    planes = {f"column {i}": rng.random(shape) for i in range(20)}
+    hits = rng.integers(0, 50, shape)
+    picture = MapPicture(rng.random(shape), hits, hits % 3, planes, is_hexagonal=True)
+    page = tmp_path / "large.html"
+    page.write_text(render_report(replace(story, models=replace(story.models, map=picture))))
+    browser.get(page.as_uri())
+    svg = browser.find_element(By.CSS_SELECTOR, "svg.map")
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", svg)
+
+    browser.execute_script(POINT, svg, 100, 99 * 3**0.5 / 2 + 3**-0.5)
+
+    read = browser.find_element(By.ID, "reader").text
+    assert read.startswith("unit 9999 (row 99, column 99)")
+    assert f"{hits[-1, -1]} rows" in read
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ Hexagons are many. They are drawn on a lattice of half a column across and a thi
 which all their corners are whole numbers; ``LATTICE`` brings it onto the plane.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -35,7 +36,8 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 N_LEVELS = 16
-MAX_SIDE = 64  # more units than this on a side are drawn together
+MAX_SIDE = 128  # more units than this on a side are drawn together
+MAX_CELLS = 250_000  # of all pictures of a map together
 FILL = 0.92  # of its cell that the fullest unit takes
 ROOM = 0.2  # around a map whose edge is drawn
 PIECE = 0.02  # share of the map from which on a second piece of a segment has its number too
@@ -218,12 +220,15 @@ def _pieces(picture: MapPicture) -> IntArray:
 
 
 def coarsened(picture: MapPicture) -> tuple[MapPicture, int]:
-    """Return a picture of at most MAX_SIDE cells on a side, and how many units a side of a cell is.
+    """Return a picture that a page can hold, and how many units a side of a cell is.
 
     A cell has the mean of its units' values, the sum of their rows, and its first unit's segment;
     cells of several units are square, whatever the units are.
     """
-    side = -(-max(picture.hits.shape) // MAX_SIDE)
+    n_cells = picture.hits.size * (len(picture.planes) + 2)
+    side = max(
+        math.ceil(max(picture.hits.shape) / MAX_SIDE), math.ceil(math.sqrt(n_cells / MAX_CELLS))
+    )
     if side == 1:
         return picture, 1
     rows, columns = (np.arange(0, length, side) for length in picture.hits.shape)

@@ -9,6 +9,7 @@
   const height = isHexagonal ? Math.sqrt(3) / 2 : 1;
   const top = isHexagonal ? 1 / Math.sqrt(3) : 0.5;
   let at = { row: 0, column: 0 };
+  let chosen = names.map((_, i) => i); // the columns that are shown and read
 
   // The share of units whose value in a column is lower, those with the same value counted by half.
   const shares = planes.map((values) => {
@@ -22,8 +23,8 @@
     });
   });
   const telling = (unit) =>
-    names
-      .map((name, i) => ({ name, share: shares[i][unit] }))
+    chosen
+      .map((i) => ({ name: names[i], share: shares[i][unit] }))
       .filter(({ share }) => Math.abs(share - 0.5) >= 0.4)
       .sort((a, b) => Math.abs(b.share - 0.5) - Math.abs(a.share - 0.5))
       .slice(0, 2)
@@ -43,7 +44,7 @@
     }
     group.classList.add("reading");
     const unit = row * columns + column;
-    const values = names.map((name, i) => `${name} ${digits.format(planes[i][unit])}`);
+    const values = chosen.map((i) => `${names[i]} ${digits.format(planes[i][unit])}`);
     reader.textContent = [
       `unit ${unit} (row ${row}, column ${column})`,
       `segment ${segments[unit]}`,
@@ -77,7 +78,7 @@
     isToroidal ? (from + step + length) % length : clamp(from + step, length);
   group.addEventListener("keydown", (event) => {
     const step = steps[event.key];
-    if (!step) return;
+    if (!step || event.target.matches("input")) return;
     event.preventDefault();
     show({ row: moved(at.row, step[0], rows), column: moved(at.column, step[1], columns) });
   });
@@ -88,6 +89,18 @@
   };
   group.addEventListener("pointerleave", leave);
   group.addEventListener("blur", leave);
+
+  const split = (text, by) => text.toLowerCase().split(by).filter(Boolean);
+  const choice = document.getElementById("choice");
+  const figures = [...group.querySelectorAll(".plane")];
+  choice?.addEventListener("input", () => {
+    const words = split(choice.value, /[\s,]+/);
+    const is = (name) => !words.length || words.some((word) => name.toLowerCase().includes(word));
+    chosen = names.flatMap((name, i) => (is(name) ? [i] : []));
+    figures.forEach((figure, i) => (figure.hidden = !chosen.includes(i)));
+    const told = words.length ? `${chosen.length} of ${names.length} columns` : "";
+    document.getElementById("n-chosen").textContent = told;
+  });
 
   const data = document.getElementById("found");
   if (!data) return;
@@ -119,7 +132,7 @@
   };
 
   wanted.addEventListener("input", () => {
-    const words = wanted.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const words = split(wanted.value, /\s+/);
     const here = words.length
       ? lowered.flatMap((text, i) => (words.every((word) => text.includes(word)) ? [i] : []))
       : [];
