@@ -1,5 +1,7 @@
 """The notebooks run in a kernel of their own, and what their words claim is so."""
 
+import shutil
+
 import nbformat
 import pytest
 from nbclient import NotebookClient
@@ -23,6 +25,20 @@ CLAIMS = {  # notebook -> what holds at its end
         "found[12][0] > 0.7 and found[12][1] > 0.75 and found[12][2] > 0.85",
         "found[12][0] > found[10][0]",
         "max(by_chance[:2]) < 0.05 < by_chance[2]",
+    ],
+    "penguins": [
+        "len(penguins) == 344 and len(rows) + np.sum(~kept) == 344",
+        "np.isnan(measures[~kept]).all() and np.sum(~kept) == 2 and n_unsexed == 9",
+        "(som.n_rows_, som.n_columns_) == (10, 10)",
+        "deltas[2, 2] > 0.9 and deltas[3, 2] > 0.9 and deltas[1, 2] < -0.9",
+        "deltas[0, 0] < -0.7 and deltas[2, 0] < -0.7 and deltas[:2, 1].min() > 0.5",
+        "rand > 0.75 and abs(by_chance) < 0.05",
+        "set(species[segment == 2]) == {'Gentoo'} and 'Gentoo' not in species[segment != 2]",
+        "shared < 0.1 * on_unit.shape[1]",
+        "set(strayed['sex']) == {'female'} and len(strayed) > 10",
+        "np.ptp(scores[:, 0]) < 0.05 < 0.15 < np.ptp(scores[:, 1])",
+        "(scores[:, 1] < 0.7).sum() == 1 and (scores[:, 1:].argmax(axis=1) == 0).all()",
+        "sum(largest > 0.75) == 4 and rand_of_both > rand_of_species + 0.1",
     ],
     "money": [
         "np.array_equal(back, X) and normalizer.decimals_ == [2]",
@@ -48,12 +64,14 @@ CLAIMS = {  # notebook -> what holds at its end
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CLAIMS)
 def test_what_a_notebook_says_is_so(name, tmp_path, monkeypatch):
-    """Its cells run in an empty folder, and then its claims are tried one by one."""
+    """Its cells run beside the examples' tables, and then its claims are tried one by one."""
     for variable in ("HOME", "IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "TMPDIR"):
         folder = tmp_path / variable
         folder.mkdir()
         monkeypatch.setenv(variable, str(folder))
     monkeypatch.setenv("MPLBACKEND", "agg")
+    for table in EXAMPLES.glob("*.csv"):
+        shutil.copy(table, tmp_path)
     notebook = nbformat.read(EXAMPLES / f"{name}.ipynb", as_version=4)
     tried = "\n".join(f"assert {claim}, {claim!r}" for claim in CLAIMS[name])
     notebook.cells.append(nbformat.v4.new_code_cell(tried))
