@@ -78,9 +78,23 @@ def test_the_doors_of_the_page_are_those_of_the_contracts():
     contracts = (CHECKOUT / "pyproject.toml").read_text()
     page = (CHECKOUT / "docs" / "architecture.md").read_text()
 
-    doors = set(re.findall(r"  (\w+) --> \w+\[\(([\w ]+)\)\]", page))
+    picture = page.split("has one\ndoor,")[1].split("```")[1]
+    doors = set(re.findall(r"  (\w+) --> \w+\[\(([\w ]+)\)\]", picture))
 
     assert doors == set(re.findall(r'name = "Only (\w+) imports ([\w ]+)"', contracts))
+
+
+def test_the_storeys_of_the_page_are_layers():
+    """Each has one picture, and its heading names layers of the table."""
+    page = (CHECKOUT / "docs" / "architecture.md").read_text()
+    layers = re.findall(r"`(\w+)`", page.split("|---|---|\n")[1].split("\n\n")[0])
+
+    storeys = page.split("## Storey by storey\n")[1].split("\n### ")[1:]
+
+    headed = [name for told in storeys for name in re.findall(r"`(\w+)`", told.splitlines()[0])]
+    assert len(headed) == len(set(headed)) >= len(storeys) >= 5
+    assert set(headed) <= set(layers)
+    assert all(told.count("```mermaid\n") == 1 for told in storeys)
 
 
 def test_sensitivity_knows_every_setting_of_the_models():
