@@ -77,7 +77,7 @@ down: ## stop these containers; their volumes stay
 	@docker compose down
 
 .PHONY: check
-check: $(READY) ## lint, formatting, types, import contracts, workflows, Dockerfile
+check: $(READY) ## lint, formatting, types, import contracts, workflows, Dockerfiles, secrets
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -85,6 +85,7 @@ check: $(READY) ## lint, formatting, types, import contracts, workflows, Dockerf
 	@$(BIN)/actionlint
 	@$(BIN)/zizmor --offline --quiet .github
 	@$(BIN)/hadolint Dockerfile deploy/hosting/Dockerfile
+	@git ls-files -z | xargs -0 -n 500 -P 2 $(BIN)/detect-secrets-hook --baseline .secrets.baseline
 
 .PHONY: test
 test: check ## check, then the tests that need Python alone, but for the slow ones

@@ -178,7 +178,7 @@ def test_a_file_with_an_impossible_scale_is_refused(preparation, tmp_path, scale
         Preparation.load(tmp_path / "p.npz")
 
 
-def test_a_category_weighs_as_much_as_a_column_of_numbers_and_a_density_sees_none_of_it():
+def test_a_category_has_the_weight_of_a_column_of_numbers_and_a_density_sees_none_of_it():
     """Indicators are scaled by their shares, their variances adding up to 1; of parts nothing."""
     rng = np.random.default_rng(0)
     level = rng.choice(3, 1000, p=[0.6, 0.3, 0.1])

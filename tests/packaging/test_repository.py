@@ -38,5 +38,5 @@ def test_the_hooks_run_what_is_installed():
 
     assert hooks
     for hook in hooks:
-        tool = hook["entry"].split()[0].removeprefix(".venv/bin/")
+        tool = hook["entry"].split()[0].removeprefix(".venv/bin/").removesuffix("-hook")
         assert f"\n{tool}==" in lock
