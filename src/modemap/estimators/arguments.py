@@ -1,14 +1,13 @@
 """The arguments of a map, checked, and the start that follows from them."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
 
 from modemap.estimators.checks import (
@@ -30,16 +29,13 @@ from modemap.kernels import (
     Grid,
 )
 
-if TYPE_CHECKING:
-    from modemap.estimators.som import SelfOrganizingMap
-
 __all__ = ["checked_arguments", "initial_codebook"]
 
 COPIES = 4  # of the codebook that training holds
 
 
 def checked_arguments(
-    som: SelfOrganizingMap, total_weight: Callable[[], float], grid: Grid | None = None
+    som: BaseEstimator, total_weight: Callable[[], float], grid: Grid | None = None
 ) -> tuple[Trainer, Early | None]:
     """Return what trains a map with these arguments, and what stops it early.
 
@@ -77,7 +73,7 @@ def checked_arguments(
     return trainer, Early(tol, patience) if som.early_stopping else None
 
 
-def _checked_shape(som: SelfOrganizingMap, total_weight: Callable[[], float]) -> tuple[int, int]:
+def _checked_shape(som: BaseEstimator, total_weight: Callable[[], float]) -> tuple[int, int]:
     given = [
         None if value is None else check_integer(name, value, 1)
         for name, value in (("n_rows", som.n_rows), ("n_columns", som.n_columns))

@@ -17,8 +17,9 @@ from modemap.params import load_params
 from modemap.release import release_digest, verify_release
 from modemap.tracking.lineage import FILE_TAG, LINEAGE_FILES, read_lineage, requester
 from modemap.tracking.registry import Registry, Version
-from modemap.tracking.runs import TrainingRun, ensure_run
+from modemap.tracking.runs import ensure_run
 from modemap.tracking.store import Store, open_store
+from modemap.tracking.training import TrainingRun
 
 __all__ = ["TRAINED", "register", "trained_part"]
 

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modemap.params import Params
-from modemap.tracking.runs import TrainingRun, log_training_run
+from modemap.tracking.runs import log_training_run
 from modemap.tracking.store import open_store
+from modemap.tracking.training import TrainingRun
 
 __all__ = ["Trained", "record_run"]
 

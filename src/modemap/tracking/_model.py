@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modemap.tracking.lineage import package_version
+from modemap.tracking.training import TrainingRun
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-
-    from modemap.tracking.runs import TrainingRun
 
 __all__ = ["log_model"]
 
@@ -20,7 +19,7 @@ EXAMPLE_ROWS = 5
 
 
 def log_model(
-    client: "MlflowClient", experiment_id: str, run_id: str, run: "TrainingRun", digest: str
+    client: "MlflowClient", experiment_id: str, run_id: str, run: TrainingRun, digest: str
 ) -> str:
     """Log the model of ``run`` as an output of the run ``run_id`` and return its id."""
     from mlflow.entities import LoggedModelOutput
@@ -40,7 +39,7 @@ def log_model(
     return str(model.model_id)
 
 
-def _write(folder: Path, run: "TrainingRun", run_id: str, model_id: str) -> None:
+def _write(folder: Path, run: TrainingRun, run_id: str, model_id: str) -> None:
     """Write the model's files, and beside them what MLflow reads to describe a model."""
     from mlflow.models import Model, ModelSignature
     from mlflow.types import ColSpec, Schema

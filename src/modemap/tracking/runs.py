@@ -5,8 +5,7 @@ import json
 import math
 import re
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,62 +16,18 @@ from modemap.tracking._model import log_model
 from modemap.tracking._opened import close_abandoned, opened_run
 from modemap.tracking.lineage import UNKNOWN, read_lineage
 from modemap.tracking.store import Store
+from modemap.tracking.training import TrainingRun
 
 if TYPE_CHECKING:
-    import numpy as np
     from mlflow import MlflowClient
-    from numpy.typing import NDArray
 
-__all__ = ["TrainingRun", "ensure_run", "find_run", "log_training_run", "model_digest"]
+__all__ = ["ensure_run", "find_run", "log_training_run", "model_digest"]
 
 PREPARED = "data/prepared"
 METRICS_A_BATCH = 1000  # MLflow takes no more at once
 PARAMS_A_BATCH = 100
 REFUSED = re.compile(r"[^\w. :-]")  # MLflow takes slashes too, but not everywhere
 LONGEST_NAME = 200  # MLflow takes 250, with the stage's name before
-
-
-@dataclass(frozen=True)
-class TrainingRun:
-    """What a training stage tells about the model it made.
-
-    Parameters
-    ----------
-    stage : str
-        Name of the stage; metrics and the run are named after it.
-    model : Path
-        Directory with the model's files.
-    params : mapping
-        Settings of the stage; nested ones are logged with dotted names.
-    metrics : mapping
-        Final metrics by name. What is not a number is left out.
-    columns : sequence of str
-        Columns the model takes, in order.
-    outputs : mapping
-        What it answers: name and MLflow type (``long``, ``double``).
-    history : mapping, default={}
-        For each metric of the training itself, its value after every iteration.
-    usage : mapping, default={}
-        What the training cost: seconds, memory, latency.
-    plots : sequence of Path, default=()
-        Pictures to keep.
-    example : ndarray of shape (n_rows, n_columns) or None, default=None
-        A few rows to try it on.
-    started : float or None, default=None
-        ``time.time()`` at the start of the training; None means that it took place another time.
-    """
-
-    stage: str
-    model: Path
-    params: Mapping[str, Any]
-    metrics: Mapping[str, Any]
-    columns: Sequence[str]
-    outputs: Mapping[str, str]
-    history: Mapping[str, Sequence[float]] = field(default_factory=dict)
-    usage: Mapping[str, float] = field(default_factory=dict)
-    plots: Sequence[Path] = ()
-    example: "NDArray[np.float64] | None" = None
-    started: float | None = None
 
 
 def model_digest(model: Path) -> str:
