@@ -1,5 +1,6 @@
 """A project as a newcomer has it: a clone of its own, trained and promoted once."""
 
+import json
 import os
 import re
 import shutil
@@ -7,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -57,6 +59,10 @@ class Project:
     def read(self, path: str) -> str:
         """Return the text of a file of the checkout."""
         return (self.root / path).read_text()
+
+    def champion(self, **environment: str) -> Any:
+        """Return what `modemap status --json` says of the champion, None where there is none."""
+        return json.loads(self.succeed("modemap", "status", "--json", **environment))["champion"]
 
 
 def clone(target: Path, home: Path) -> Project:

@@ -14,6 +14,7 @@ from modemap.stages import engines
 from modemap.stages.train_mixture import train_mixture
 from modemap.stages.train_som import train_som
 from tests.projects import CHECKOUT
+from tests.trees import contents
 
 COLUMNS = ["delay", "distance"]
 
@@ -60,8 +61,7 @@ def trained(prepared, folder, params, **engine):
         place = folder / name
         place.mkdir(parents=True)
         stage(prepared, place / "model", place / "metrics.json", place / "plots", section, **engine)
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+    return contents(folder)
 
 
 @pytest.mark.usefixtures("_cut")

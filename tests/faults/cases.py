@@ -852,13 +852,6 @@ def all_names(root: Path) -> Iterator[None]:
         yield
 
 
-def with_columns(good: pa.Table, more: Mapping[str, np.ndarray]) -> pa.Table:
-    """Return the rows with more columns."""
-    for name, values in more.items():
-        good = good.append_column(name, [values])
-    return good
-
-
 def are_escaped(root: Path) -> None:
     """Check that the pages show every name, and that no name is more than text."""
     for page in ("reports/index.html", "reports/data_docs/index.html"):

@@ -84,8 +84,13 @@ class Project:
 
     def artifacts(self, number: int) -> Path:
         """Return where MLflow keeps the files of a version."""
-        version = Registry(open_store(self.root, "flights")).get(number)
-        return self.root / "mlruns" / "artifacts" / version.run_id / "artifacts"
+        run_id = self.registry.get(number).run_id
+        return self.root / "mlruns" / "artifacts" / run_id / "artifacts"
+
+    @property
+    def registry(self) -> Registry:
+        """The registry of the folder, opened anew."""
+        return Registry(open_store(self.root, "flights"))
 
     def lock(self) -> None:
         """Write dvc.lock as if the graph had just been run."""

@@ -20,7 +20,6 @@ from modemap.lifecycle.history import history
 from modemap.lifecycle.promote import promote
 from modemap.lifecycle.register import register
 from modemap.lifecycle.status import status
-from modemap.tracking import Registry, open_store
 
 pytestmark = [pytest.mark.workflow, pytest.mark.usefixtures("in_process")]
 
@@ -46,7 +45,7 @@ def waiting(replaced, releases, keys):
     params.write_text(params.read_text().replace("required: false", "required: true"))
     replaced.install(releases["larger map"])
     register(replaced.root)
-    registry = Registry(open_store(replaced.root, "flights"))
+    registry = replaced.registry
     registry.set_tag(registry.get(3), REQUESTED_BY, BOB.upper())
     gate(replaced.root, accept_change="larger").require()
     return SimpleNamespace(root=replaced.root, registry=registry, params=params)

@@ -10,7 +10,7 @@ from modemap.errors import RegistryError
 from modemap.lifecycle.card import keep_card, make_card
 from modemap.lifecycle.gate import gate
 from modemap.lifecycle.register import register
-from modemap.tracking import Registry, open_store
+from modemap.tracking import open_store
 
 pytestmark = pytest.mark.workflow
 
@@ -90,7 +90,7 @@ def test_a_promotion_is_told_at_once(promoted, monkeypatch, capsys):
     _run(monkeypatch, promoted.root, "promote", "1")
 
     assert "Promoted " in _description(promoted)
-    assert Registry(open_store(promoted.root, "flights")).get(1).number == 1
+    assert promoted.registry.get(1).number == 1
     assert "champion already" in capsys.readouterr().out
 
 

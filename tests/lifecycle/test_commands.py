@@ -107,9 +107,7 @@ def test_promoting_twice_says_so(modemap):
 
 def test_a_moved_alias_is_shown(monkeypatch, capsys, promoted):
     """Status warns of an alias that another hand moved."""
-    from modemap.tracking import Registry, open_store
-
-    registry = Registry(open_store(promoted.root, "flights"))
+    registry = promoted.registry
     registry.store.client.create_model_version("flights", "runs:/x/y")
     registry.set_alias(2)
 

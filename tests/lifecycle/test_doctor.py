@@ -223,7 +223,7 @@ def test_a_run_without_an_end_is_ended(promoted, dead):
 
 def test_an_alias_that_another_hand_moved_is_set_right(replaced):
     """It names the history's champion again."""
-    registry = Registry(open_store(replaced.root, "flights"))
+    registry = replaced.registry
     registry.set_alias(1)
 
     found = mended(replaced, "alias `champion`")

@@ -191,7 +191,7 @@ def test_a_release_that_answers_otherwise_is_stopped(project, release, releases)
 @pytest.mark.usefixtures("in_process")
 def test_a_damaged_champion_stops_the_comparison(promoted, releases):
     """A champion that cannot be measured does not let the next one through."""
-    champion = Registry(open_store(promoted.root, "flights")).get(1)
+    champion = promoted.registry.get(1)
     artifacts = promoted.root / "mlruns" / "artifacts" / champion.run_id / "artifacts"
     (artifacts / "release" / "som.npz").unlink()
     _candidate(promoted, releases["longer trained"])

@@ -293,7 +293,7 @@ def test_another_store_is_for_others_to_clean(old, monkeypatch):
     found = collect_garbage(old.root, 30)
 
     assert {waste.store for waste in found} <= {"DVC"}
-    assert len(Registry(open_store(old.root, "flights")).versions()) == 4
+    assert len(old.registry.versions()) == 4
 
 
 @pytest.mark.parametrize("days", [-1, float("nan")])

@@ -116,7 +116,7 @@ def test_who_was_champion_at_a_time(promoted):
     """Every entry says when; those after the time asked for are left out, refused ones stay."""
     (entry,) = read_history(promoted.root)
     when = datetime.fromisoformat(entry.tags["when"])
-    entries = History(Registry(open_store(promoted.root, "flights"))).entries
+    entries = History(promoted.registry).entries
     entries.append({"text": "of another hand"})
 
     before, at, now = (

@@ -4,7 +4,6 @@ import pytest
 
 from modemap.errors import RegistryError
 from modemap.lifecycle.lineage import lineage
-from modemap.tracking import Registry, open_store
 from tests.lifecycle.conftest import BATCH
 
 pytestmark = pytest.mark.workflow
@@ -14,7 +13,7 @@ def test_a_version_names_all_it_was_made_from(replaced):
     """Batches, contract, params, code, outputs, runs, verdict and its place in the history."""
     found = lineage(replaced.root, "2")["version"]
 
-    version = Registry(open_store(replaced.root, "flights")).get(2)
+    version = replaced.registry.get(2)
     assert (found["version"], found["digest"]) == (2, version.digest)
     assert [batch["digest"] for batch in found["batches"]] == [BATCH]
     assert found["contract"]["judgements"] == 2
@@ -37,7 +36,7 @@ def test_a_batch_names_the_versions_made_from_it(replaced):
 
 def test_a_release_is_found_by_the_beginning_of_its_digest(replaced):
     """It leads to its version."""
-    digest = Registry(open_store(replaced.root, "flights")).get(1).digest
+    digest = replaced.registry.get(1).digest
 
     assert lineage(replaced.root, digest[:10])["version"]["version"] == 1
 

@@ -25,7 +25,6 @@ from modemap.lifecycle.monitor import PAGE, monitor
 from modemap.lifecycle.windows import WINDOWS
 from modemap.params import MonitorParams
 from modemap.serving.prediction_log import PredictionLog
-from modemap.tracking import Registry, open_store
 from tests.lifecycle.conftest import CHECKOUT, copy_of
 from tests.lifecycle.test_drift import release_with_reference  # noqa: F401  # a fixture
 
@@ -47,7 +46,7 @@ monitor: {source: new, k: 2, n: 3}
 def watched(after_promotion, release_with_reference, tmp_path_factory):  # noqa: F811
     """Return a project whose champion keeps a reference, and which watches the folder `new`."""
     project = copy_of(after_promotion, tmp_path_factory.mktemp("watched"))
-    registry = Registry(open_store(project.root, "flights"))
+    registry = project.registry
     version = registry.register(release_with_reference, tags={}, metrics={}, evidence={}, note="")
     history = History(registry)
     entry = describe(version, kind=PROMOTION, verdict="v", why="a test")

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.workflow, pytest.mark.usefixtures("in_process")]
 
 
 def _set_verdict(project, number, **changes):
-    registry = Registry(open_store(project.root, "flights"))
+    registry = project.registry
     verdict = registry.get(number).verdict | changes
     registry.store.client.set_model_version_tag(
         "flights", str(number), "modemap.verdict", json.dumps(verdict)
@@ -46,12 +46,12 @@ def test_a_passed_version_becomes_the_champion(project):
 
 def test_promoting_the_champion_again_changes_nothing(promoted):
     """It says so, and the history stays as it is."""
-    before = History(Registry(open_store(promoted.root, "flights"))).head()
+    before = History(promoted.registry).head()
 
     promotion = promote(promoted.root)
 
     assert (promotion.version, promotion.changed) == (1, False)
-    assert History(Registry(open_store(promoted.root, "flights"))).head() == before
+    assert History(promoted.registry).head() == before
 
 
 def test_an_alias_that_stays_behind_is_told_and_healed(project, monkeypatch, capsys):
@@ -188,7 +188,7 @@ def test_status_of_a_new_folder_makes_nothing(project, tmp_path):
 
 def test_status_reports_a_moved_alias(promoted):
     """The alias is shown as it is, and the champion is still the history's."""
-    registry = Registry(open_store(promoted.root, "flights"))
+    registry = promoted.registry
     registry.store.client.create_model_version("flights", "runs:/x/y")
     registry.set_alias(2)
 

@@ -5,13 +5,9 @@ import pytest
 from modemap.errors import ReleaseError
 from modemap.lifecycle.register import register
 from modemap.release import release_digest, verify_release
-from modemap.tracking import Registry, TrainingRun, log_training_run, open_store
+from modemap.tracking import TrainingRun, log_training_run, open_store
 
 pytestmark = pytest.mark.workflow
-
-
-def _registry(project):
-    return Registry(open_store(project.root, "flights"))
 
 
 def test_a_version_holds_its_release_evidence_and_lineage(project, tmp_path, monkeypatch):
@@ -20,7 +16,7 @@ def test_a_version_holds_its_release_evidence_and_lineage(project, tmp_path, mon
 
     version = register(project.root)
 
-    registry = _registry(project)
+    registry = project.registry
     assert (version.number, version.digest) == (1, release_digest(project.root / "models/release"))
     tags = registry.get(1).tags
     assert tags["modemap.flow_run"] == "brave-otter"
@@ -45,13 +41,13 @@ def test_registering_twice_makes_one_version(project):
     first = register(project.root)
 
     assert register(project.root).number == first.number
-    assert len(_registry(project).versions()) == 1
+    assert len(project.registry.versions()) == 1
 
 
 def test_two_versions_of_one_digest_are_one(project):
     """Processes that register at once may make two; everybody names the first."""
     first = register(project.root)
-    client = _registry(project).store.client
+    client = project.registry.store.client
     client.create_model_version("flights", "runs:/x/y", tags={"modemap.digest": first.digest})
 
     assert register(project.root).number == first.number == 1
@@ -63,7 +59,7 @@ def test_another_release_is_another_version(project, releases):
     project.install(releases["larger map"])
 
     assert register(project.root).number == 2
-    assert [version.number for version in _registry(project).versions()] == [1, 2]
+    assert [version.number for version in project.registry.versions()] == [1, 2]
 
 
 def test_the_training_run_is_found_by_its_digest(project, tmp_path):
@@ -86,11 +82,11 @@ def test_versions_are_read_page_by_page(project, monkeypatch):
     """More versions than a page holds are all found, in order."""
     monkeypatch.setattr("modemap.tracking.registry.PAGE", 2)
     register(project.root)
-    client = _registry(project).store.client
+    client = project.registry.store.client
     for number in range(2, 8):
         client.create_model_version("flights", "runs:/x/y", tags={"modemap.digest": str(number)})
 
-    registry = _registry(project)
+    registry = project.registry
 
     assert [version.number for version in registry.versions()] == list(range(1, 8))
     assert registry.get().number == 7
@@ -100,9 +96,9 @@ def test_versions_are_read_page_by_page(project, monkeypatch):
 def test_a_version_of_another_hand_is_not_ours(project):
     """What has no digest was not registered here and cannot be promoted."""
     register(project.root)
-    _registry(project).store.client.create_model_version("flights", "runs:/x/y")
+    project.registry.store.client.create_model_version("flights", "runs:/x/y")
 
-    assert _registry(project).get().number == 1
+    assert project.registry.get().number == 1
 
 
 def test_a_damaged_release_is_refused(project):
@@ -113,7 +109,7 @@ def test_a_damaged_release_is_refused(project):
     with pytest.raises(ReleaseError, match=r"som\.npz"):
         register(project.root)
 
-    assert _registry(project).versions() == []
+    assert project.registry.versions() == []
 
 
 def test_the_evaluation_of_another_release_is_refused(project, tiny_release):

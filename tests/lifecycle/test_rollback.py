@@ -16,13 +16,8 @@ from modemap.lifecycle.register import register
 from modemap.lifecycle.rollback import rollback
 from modemap.lifecycle.status import status
 from modemap.release import verify_release
-from modemap.tracking import Registry, open_store
 
 pytestmark = pytest.mark.workflow
-
-
-def _registry(project):
-    return Registry(open_store(project.root, "flights"))
 
 
 def _champion_stays(project):
@@ -40,7 +35,7 @@ def test_the_replaced_version_comes_back(replaced, tmp_path):
     assert champion.why == "complaints from the north"
     entry = read_history(replaced.root)[-1]
     assert (entry.kind, entry.tags["from"], entry.tags["to"]) == ("rollback", "2", "1")
-    registry = _registry(replaced)
+    registry = replaced.registry
     verify_release(registry.download(registry.get(1), tmp_path), champion.digest)
 
 
@@ -74,7 +69,7 @@ def test_what_was_rolled_back_from_does_not_come_back_by_itself(replaced):
 @pytest.mark.usefixtures("in_process")
 def test_rolling_back_to_the_champion_changes_nothing(replaced):
     """It heals the alias and says so."""
-    _registry(replaced).set_alias(1)
+    replaced.registry.set_alias(1)
 
     assert not rollback(replaced.root, 2, why="again").changed
 
@@ -141,7 +136,7 @@ def test_what_mlflow_lost_comes_from_dvcs_cache(cached, tmp_path):
     rolled = rollback(project.root, why="bad")
 
     assert status(project.root).version == 1
-    registry = _registry(project)
+    registry = project.registry
     verify_release(registry.download(registry.get(1), tmp_path), rolled.digest)
 
 
@@ -171,7 +166,7 @@ def test_what_this_machine_lost_comes_from_dvcs_remote(remote, tmp_path):
     rolled = rollback(project.root, why="bad")
 
     assert status(project.root).version == 1
-    registry = _registry(project)
+    registry = project.registry
     verify_release(registry.download(registry.get(1), tmp_path), rolled.digest)
 
 
@@ -208,7 +203,7 @@ def test_a_release_of_a_newer_format_is_refused(replaced, make_release, monkeypa
         later.setattr(release, "FORMAT", 2)
         replaced.install(make_release(tmp_path / "later", max_iter=40))
         version = register(replaced.root)
-        history = History(_registry(replaced))
+        history = History(replaced.registry)
         entry = describe(version, kind="promotion", verdict="0" * 64, why="of a later modemap")
         history.promote(history.head(), entry)
     rollback(replaced.root, 2, why="the service is of the old version")
@@ -237,7 +232,7 @@ def test_a_target_that_does_not_answer_is_refused(replaced, monkeypatch):
 @pytest.mark.usefixtures("in_process")
 def test_a_target_whose_tag_was_changed_is_refused(replaced):
     """The digest that served stands in the history."""
-    client = _registry(replaced).store.client
+    client = replaced.registry.store.client
     client.set_model_version_tag("flights", "1", "modemap.digest", "e" * 64)
 
     with pytest.raises(RegistryError, match="as it served"):

@@ -15,7 +15,6 @@ from modemap.lifecycle.rollback import rollback
 from modemap.lifecycle.rollout import advance, complete, roll_out, withdraw
 from modemap.lifecycle.status import status
 from modemap.lifecycle.verify import verify
-from modemap.tracking import Registry, open_store
 
 pytestmark = [pytest.mark.workflow, pytest.mark.usefixtures("in_process")]
 
@@ -30,7 +29,7 @@ def challenged(promoted, releases):
 
 
 def _head(project):
-    return History(Registry(open_store(project.root, "flights"))).head()
+    return History(project.registry).head()
 
 
 def test_a_canary_leaves_the_champion_as_it_is(challenged):

@@ -12,7 +12,6 @@ from modemap.data.flights import FLIGHTS
 from modemap.errors import DataError, RegistryError
 from modemap.lifecycle.score import score
 from modemap.release import load_release
-from modemap.tracking import Registry, open_store
 
 pytestmark = pytest.mark.workflow
 
@@ -153,7 +152,7 @@ def test_without_a_champion_there_is_nothing_to_score_by(project, tmp_path):
 
 def test_the_history_decides_and_the_alias_does_not(replaced, rows, tmp_path):
     """An alias moved by another hand changes no score; a version can be named."""
-    Registry(open_store(replaced.root, "flights")).set_alias(1)
+    replaced.registry.set_alias(1)
     source = tmp_path / "rows.parquet"
     pq.write_table(pa.table({"delay": rows[:, 0], "distance": rows[:, 1]}), source)
 

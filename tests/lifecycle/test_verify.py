@@ -9,7 +9,7 @@ from modemap.errors import ParamsError, RegistryError
 from modemap.lifecycle.rollback import rollback
 from modemap.lifecycle.status import status
 from modemap.lifecycle.verify import verify
-from modemap.tracking import Registry, open_store
+from modemap.tracking import open_store
 
 pytestmark = pytest.mark.workflow
 
@@ -132,7 +132,7 @@ def test_a_changed_verdict_is_found(replaced):
 
 def test_a_moved_alias_is_found(replaced):
     """MLflow's pages name another champion than the history."""
-    Registry(open_store(replaced.root, "flights")).set_alias(1)
+    replaced.registry.set_alias(1)
 
     (finding,) = verify(replaced.root).findings
 

@@ -33,7 +33,6 @@ VERSIONS = ("1.30", "1.34", kubernetes_validate.latest_version())
 TOOLS = Path(sys.executable).parent
 KUSTOMIZATIONS = sorted(FOLDER.rglob("kustomization.yaml"))
 DOCUMENTS = sorted(path for path in FOLDER.rglob("*.yaml") if path not in KUSTOMIZATIONS)
-PATCHES = [FOLDER / "components" / "dask" / "volume.yaml"]  # part of a document
 
 
 def _read(path):

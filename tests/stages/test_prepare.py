@@ -13,6 +13,7 @@ from modemap.estimators.preparation import Preparation
 from modemap.files import read_json
 from modemap.params import PrepareParams
 from modemap.stages.prepare import prepare
+from tests.trees import contents
 
 PARTS = ("train", "validation", "test")
 
@@ -54,8 +55,7 @@ def _sides(folder):
 
 
 def _outputs(folder):
-    files = (path for path in (folder / "prepared").rglob("*") if path.is_file())
-    return {path.relative_to(folder / "prepared").as_posix(): path.read_bytes() for path in files}
+    return contents(folder / "prepared")
 
 
 def _refused(folder):

@@ -9,13 +9,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from modemap.data import contract, judging, repeated
-from modemap.data.batches import read_batches, write_batches
+from modemap.data.batches import write_batches
 from modemap.data.flights import packaged_months
 from modemap.data.kept import Kept
 from modemap.errors import DataError, ParamsError
 from modemap.files import read_json
 from modemap.params import ValidateParams
 from modemap.stages.validate import validate
+from tests.trees import contents
 
 pytestmark = pytest.mark.workflow
 
@@ -39,20 +40,12 @@ def _validate(folder, suite=FLIGHTS, kept=None):
     )
 
 
-def _tree(folder):
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
-
-
 def test_january_keeps_its_contract(tmp_path, january):
     """The report holds every rule's outcome, is the same anywhere, and changes no input."""
     for name in ("a", "b"):
         write_batches(tmp_path / name / "raw", [("january", january)])
     shutil.copy(FLIGHTS, tmp_path / "b")
-    before = _tree(tmp_path / "a" / "raw")
+    before = contents(tmp_path / "a" / "raw")
 
     numbers = _validate(tmp_path / "a")
     _validate(tmp_path / "b", tmp_path / "b" / "flights.yaml")
@@ -63,7 +56,7 @@ def test_january_keeps_its_contract(tmp_path, january):
     assert sum(len(j["results"]) for j in document["judgements"]) == numbers["expectations"]
     assert all(result["success"] for j in document["judgements"] for result in j["results"])
     assert report.read_bytes() == (tmp_path / "b" / "reports" / "validate.json").read_bytes()
-    assert _tree(tmp_path / "a" / "raw") == before
+    assert contents(tmp_path / "a" / "raw") == before
     assert not (tmp_path / "a" / "quarantine").exists()
 
 
@@ -118,7 +111,7 @@ BROKEN = {
 def test_a_batch_that_breaks_a_rule_of_the_flights_stops_the_stage(tmp_path, january, change, rule):
     """The rule is named, the exit code is 3, no report is written and nothing else changes."""
     write_batches(tmp_path / "raw", [("january", change(january))])
-    before = _tree(tmp_path / "raw")
+    before = contents(tmp_path / "raw")
 
     with pytest.raises(DataError, match="every batch must keep the contract") as caught:
         _validate(tmp_path)
@@ -131,7 +124,7 @@ def test_a_batch_that_breaks_a_rule_of_the_flights_stops_the_stage(tmp_path, jan
     }
     assert caught.value.exit_code == 3
     assert any(rule in name for name in names), names
-    assert _tree(tmp_path / "raw") == before
+    assert contents(tmp_path / "raw") == before
     assert not (tmp_path / "reports").exists()
 
 
@@ -143,7 +136,7 @@ def test_a_broken_batch_fails_every_time(tmp_path, january):
     for _ in range(3):
         with pytest.raises(DataError, match="5000 at"):
             _validate(tmp_path)
-        trees.append(_tree(tmp_path))
+        trees.append(contents(tmp_path))
 
     assert trees[0] == trees[1] == trees[2]
 
@@ -153,8 +146,8 @@ def test_the_report_of_an_earlier_contract_stays_when_it_breaks(tmp_path, januar
     write_batches(tmp_path / "raw", [("january", january)])
     _validate(tmp_path)
     report = (tmp_path / "reports" / "validate.json").read_bytes()
-    write_batches(tmp_path / "raw", [("january", _with("dep_delay", 3, 5000)(january))])
-    [(batch, _)] = read_batches(tmp_path / "raw")
+    raw = write_batches(tmp_path / "raw", [("january", _with("dep_delay", 3, 5000)(january))])
+    [batch] = raw.batches
 
     with pytest.raises(DataError, match=batch.digest):
         _validate(tmp_path)

@@ -239,4 +239,4 @@ def test_the_volumes_serve_a_moved_checkout(container, first, tmp_path):
     verdict = project.succeed("modemap", "gate", "1")
 
     assert "loads and answers" in verdict
-    assert json.loads(project.succeed("modemap", "status", "--json"))["champion"]["version"] == 1
+    assert project.champion()["version"] == 1

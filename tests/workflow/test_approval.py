@@ -1,6 +1,5 @@
 """A flow run whose promotion waits for a person: it is paused, no process waits, and it goes on."""
 
-import json
 import shutil
 import subprocess
 import sys
@@ -65,11 +64,6 @@ def until(name: str, ask, seconds: float):
     return run
 
 
-def champion(project) -> dict | None:
-    """Return what the history says."""
-    return json.loads(project.succeed("modemap", "status", "--json"))["champion"]
-
-
 def approve(project, **environment: str) -> str:
     """Sign as Ann; return what is said."""
     command = ("modemap", "approve", "1", "--key", str(project.home / "ann"), "--why", "looked")
@@ -96,13 +90,13 @@ def test_a_run_waits_without_a_process_and_goes_on_once_approved(asking, api):
         waiting = runs(api)[0]
         assert waiting["state"]["type"] == "PAUSED"
         assert "`modemap approve 1 --key FILE --why TEXT`" in waiting["state"]["message"]
-        assert champion(asking) is None
+        assert asking.champion() is None
 
     assert "`modemap run` goes on" in approve(asking, PREFECT_API_URL=api)
-    assert champion(asking) is None  # a signature alone promotes nothing
+    assert asking.champion() is None  # a signature alone promotes nothing
     asking.succeed("modemap", "run", PREFECT_API_URL=api)
 
-    assert champion(asking)["version"] == 1
+    assert asking.champion()["version"] == 1
     ended = asked(api, f"flow_runs/{waiting['id']}")
     waited = ["Running", "AwaitingApproval"]
     assert [name for name in states(api, ended) if name != "Pending"] == [
@@ -120,12 +114,12 @@ def test_a_worker_goes_on_with_the_run_of_a_deployment(asking, api):
         asking.succeed("prefect", "deployment", "run", "retrain/weekly", PREFECT_API_URL=api)
         (run,) = [run for run in runs(api) if run["deployment_id"]]
         until("AwaitingApproval", lambda: asked(api, f"flow_runs/{run['id']}"), 120)
-        assert champion(asking) is None
+        assert asking.champion() is None
 
         assert "a worker goes on" in approve(asking, PREFECT_API_URL=api)
 
         until("Completed", lambda: asked(api, f"flow_runs/{run['id']}"), 120)
-    assert champion(asking)["version"] == 1
+    assert asking.champion()["version"] == 1
 
 
 LOOK = """

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.trees import contents
+
 pytestmark = pytest.mark.workflow
 
 
@@ -119,9 +121,3 @@ def _mend_lock(path: Path) -> None:
         return
     except json.JSONDecodeError:
         path.unlink()
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """Return the bytes of every file in ``folder``."""
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}

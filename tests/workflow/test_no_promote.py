@@ -87,10 +87,7 @@ def test_a_store_is_carried_by_commands(promoted_copy, tmp_path, bare):
 
     bare.succeed("modemap", "restore", str(tmp_path / "store.tar.gz"))
 
-    champions = [
-        json.loads(checkout.succeed("modemap", "status", "--json"))["champion"]
-        for checkout in (project, bare)
-    ]
+    champions = [checkout.champion() for checkout in (project, bare)]
     assert champions[0] == champions[1]
     again = bare.run("modemap", "restore", str(tmp_path / "store.tar.gz"))
     assert again.returncode == 8

@@ -13,18 +13,13 @@ import pytest
 from modemap.scaffold.project import make_project, plan_project
 from tests.projects import Project
 from tests.stores import object_store
+from tests.trees import contents
 
 pytestmark = pytest.mark.workflow
 
 MAKE = ("make", f"BIN={Path(sys.executable).parent}", "READY=")  # these packages, not an own .venv
 ACCOUNT = {"AWS_ACCESS_KEY_ID": "someone-s-key", "AWS_SECRET_ACCESS_KEY": "hunter2-is-secret"}
 REGION = "us-east-1"
-
-
-def contents(folder):
-    """Return the bytes of every file below ``folder`` by its path there."""
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
 @pytest.fixture(scope="module")

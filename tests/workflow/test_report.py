@@ -31,7 +31,7 @@ def test_metrics_are_those_of_the_evaluation(promoted, page):
 
 def test_the_champion_is_that_of_the_history(promoted, page):
     """Version, date and lineage agree with `modemap status` and git."""
-    champion = json.loads(promoted.succeed("modemap", "status", "--json"))["champion"]
+    champion = promoted.champion()
 
     assert f"Version {champion['version']} is the champion" in page.text
     assert champion["digest"] in page.text

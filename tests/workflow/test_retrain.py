@@ -19,11 +19,6 @@ pytestmark = pytest.mark.workflow
 STAGES = ["ingest", "validate", "prepare", "train_som", "train_mixture", "evaluate"]
 
 
-def champion(project) -> dict:
-    """Return what `modemap status --json` says."""
-    return json.loads(project.succeed("modemap", "status", "--json"))["champion"]
-
-
 def flow_runs(project) -> list[tuple[str, str]]:
     """Return state and message of every flow run in the checkout's own Prefect database."""
     with sqlite3.connect(project.root / ".prefect/prefect.db") as database:
@@ -35,7 +30,7 @@ def flow_runs(project) -> list[tuple[str, str]]:
 
 def test_a_bare_checkout_ends_with_a_champion(promoted):
     """The champion is the release that lies in models/release, judged on the test rows."""
-    found = champion(promoted)
+    found = promoted.champion()
 
     evaluated = json.loads(promoted.read("reports/evaluate.json"))
     assert found["version"] == 1
@@ -99,7 +94,7 @@ def test_again_nothing_runs_and_no_version_is_made(promoted, again):
     for stage in STAGES:
         assert f"Task run '{stage}' - Finished in state Cached('up to date'" in again
     assert "version 1 is the champion already" in again
-    assert champion(promoted)["version"] == 1
+    assert promoted.champion()["version"] == 1
     with sqlite3.connect(promoted.root / "mlruns/mlflow.db") as database:
         versions = database.execute(
             "select count(*) from model_versions where name = 'modemap'"
@@ -162,12 +157,12 @@ def test_each_training_logged_one_run_with_its_origin(promoted):
 @pytest.mark.slow
 def test_a_moved_checkout_works_and_makes_no_new_version(copied):
     """In another folder the same run finds its history and its artifacts."""
-    before = champion(copied)
+    before = copied.champion()
 
     copied.succeed("modemap", "run")
     verdict = copied.succeed("modemap", "gate", "1")
 
-    assert champion(copied) == before
+    assert copied.champion() == before
     assert "passed" in verdict
 
 
@@ -189,7 +184,7 @@ def broken(promoted_copy, tmp_path_factory) -> Broken:
     At first a folder stands where the report goes.
     """
     project = promoted_copy(tmp_path_factory.mktemp("broken"))
-    before = champion(project)
+    before = project.champion()
     flight = break_contract(project)
     report = project.root / "reports/index.html"
     report.unlink()
@@ -211,7 +206,7 @@ def test_a_broken_rule_stops_every_run_and_the_champion_stays(broken):
     for done in broken.alone:
         assert done.returncode == 255
         assert "expect_column_values_to_be_between" in done.stderr
-    assert champion(broken.project) == broken.champion_before
+    assert broken.project.champion() == broken.champion_before
     state, message = flow_runs(broken.project)[-1]
     assert state == "FAILED"
     assert "expect_column_values_to_be_between" in message
@@ -253,14 +248,14 @@ def test_a_smaller_map_needs_a_reason(copied):
     refused = copied.run("modemap", "run")
     assert refused.returncode == 6
     assert "comparable" in refused.stderr
-    assert champion(copied)["version"] == 1
+    assert copied.champion()["version"] == 1
     page = read_page(copied.read("reports/index.html"))
     assert "Version 2 was stopped by the gate" in page.text
     assert "champion, version 1" in page.text
     assert "comparable ✗ failed" in page.text
 
     copied.succeed("modemap", "run", "--accept-change", "a smaller map is enough")
-    found = champion(copied)
+    found = copied.champion()
     assert found["version"] == 2
     assert "a smaller map is enough" in found["why"]
 
@@ -268,10 +263,10 @@ def test_a_smaller_map_needs_a_reason(copied):
 @pytest.mark.slow
 def test_a_lost_record_is_written_again(copied):
     """Models that DVC still has are registered with new runs when the tracking store is gone."""
-    digest = champion(copied)["digest"]
+    digest = copied.champion()["digest"]
     shutil.rmtree(copied.root / "mlruns")
 
     said = copied.succeed("modemap", "run")
 
     assert "Running stage" not in said
-    assert champion(copied)["digest"] == digest
+    assert copied.champion()["digest"] == digest

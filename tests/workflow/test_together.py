@@ -41,11 +41,6 @@ def started(project: Project, **environment: str) -> subprocess.Popen[str]:
     )
 
 
-def champion(project: Project, **environment: str) -> dict:
-    """Return what `modemap status --json` says."""
-    return json.loads(project.succeed("modemap", "status", "--json", **environment))["champion"]
-
-
 def made(project: Project) -> str:
     """Return the digest of the release in the checkout."""
     return json.loads(project.read("reports/evaluate.json"))["release_digest"]
@@ -66,7 +61,7 @@ def test_two_flows_on_one_checkout(project):
     said = [flow.communicate()[0] for flow in flows]
 
     assert [flow.returncode for flow in flows] == [0, 0], said
-    found = champion(project)
+    found = project.champion()
     assert (found["version"], found["digest"]) == (1, made(project))
     project.succeed("modemap", "verify")
     assert {state for state, _ in flow_runs(project)} <= {"COMPLETED", "FAILED"}
@@ -88,8 +83,8 @@ def test_two_checkouts_that_share_a_registry(tmp_path):
             for project, flow in zip((here, there), flows, strict=True)
             if flow.returncode == 0
         ]
-        assert champion(here, **shared)["digest"] in winners
-        assert champion(here, **shared) == champion(there, **shared)
+        assert here.champion(**shared)["digest"] in winners
+        assert here.champion(**shared) == there.champion(**shared)
         here.succeed("modemap", "verify", **shared)
 
 
@@ -121,7 +116,7 @@ def test_mlflow_gone_in_the_middle(project, tmp_path):
     assert [state for state, _ in flow_runs(project)] == ["FAILED"]
     with served(mlflow_server, tmp_path / "shared") as server:
         again = project.succeed("modemap", "run", MLFLOW_TRACKING_URI=server.url)
-        assert champion(project, MLFLOW_TRACKING_URI=server.url)["digest"] == digest
+        assert project.champion(MLFLOW_TRACKING_URI=server.url)["digest"] == digest
     assert "Running stage" not in again
 
 
@@ -139,13 +134,13 @@ def test_prefect_gone_in_the_middle(project):
     project.succeed("modemap", "doctor", "--mend")
     assert [state for state, _ in flow_runs(project)] == ["CRASHED"]
     project.succeed("modemap", "run")
-    assert champion(project)["digest"] == made(project)
+    assert project.champion()["digest"] == made(project)
 
 
 def test_a_version_is_made_again(project):
     """Its three files put back, `dvc repro` ends with the digest it was registered with."""
     project.succeed("modemap", "run")
-    first = champion(project)["digest"]
+    first = project.champion()["digest"]
     author = ("-c", "user.name=test", "-c", "user.email=test@example.org")
     params = project.root / "params.yaml"
     params.write_text(params.read_text().replace("max_iter: 10", "max_iter: 12"))

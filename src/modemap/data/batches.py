@@ -21,7 +21,6 @@ __all__ = [
     "Manifest",
     "batch_file",
     "read_batch",
-    "read_batches",
     "read_manifest",
     "read_pieces",
     "write_batches",
@@ -153,14 +152,6 @@ def read_manifest(directory: Path) -> Manifest:
             hint="run `dvc repro --force ingest`",
         ) from None
     return Manifest(batches, excluded)
-
-
-def read_batches(
-    directory: Path, columns: Sequence[str] | None = None
-) -> Iterator[tuple[Batch, pa.Table]]:
-    """Yield each batch with its rows, in the manifest's order; see :func:`read_batch`."""
-    for batch in read_manifest(directory).batches:
-        yield batch, read_batch(directory, batch, columns)
 
 
 def read_batch(directory: Path, batch: Batch, columns: Sequence[str] | None = None) -> pa.Table:

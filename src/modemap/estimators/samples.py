@@ -66,7 +66,7 @@ class Samples:
         reset: bool,
         is_whole: bool = False,
     ) -> None:
-        self._model, self._sample_weight = model, sample_weight
+        self._model = model
         self._batches = X if isinstance(X, Batches) else None
         self._matrix: Any = None
         self._parts: list[Part] = []

@@ -7,7 +7,7 @@ from typing import Any
 
 from modemap.params import GateParams
 
-__all__ = ["QUALITIES", "Trial", "best_map", "best_mixture", "front"]
+__all__ = ["Trial", "best_map", "best_mixture", "front"]
 
 DIRECTIONS = {  # 1 where lower is better
     "quantization_error": 1,
@@ -18,7 +18,6 @@ DIRECTIONS = {  # 1 where lower is better
     "n_units": 1,
     "n_components": 1,
 }
-QUALITIES = ("quantization_error", "topographic_error", "log_likelihood")
 COMPLETE = "complete"
 
 
