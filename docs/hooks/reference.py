@@ -116,7 +116,7 @@ def param_rows() -> Iterator[tuple[str, str, str, str, str, str]]:
     notes = _notes()
     for section, model in _sections(Params, ""):
         for name, found in model.model_fields.items():
-            if isinstance(_model_of(found), type):
+            if _model_of(found):
                 continue
             key = found.alias or name
             note = notes.get(f"{section}.{key}".lstrip("."), "")
@@ -138,11 +138,7 @@ def _model_of(found: FieldInfo) -> type[BaseModel] | None:
 
 
 def _section_help(section: str) -> str:
-    model: Any = Params
-    for part in filter(None, section.split(".")):
-        fields = {found.alias or name: found for name, found in model.model_fields.items()}
-        model = _model_of(fields[part])
-    return str(model.__doc__ or "").strip() if section else ""
+    return str(dict(_sections(Params, ""))[section].__doc__ or "").strip() if section else ""
 
 
 def _again(section: str) -> str:

@@ -19,6 +19,7 @@ from modemap.plot import (
     TrainingDisplay,
     UMatrixDisplay,
 )
+from tests.plot.conftest import LAYOUTS
 from tests.plot.drawn import bare_axes, pixels
 
 PICTURES = Path(__file__).parent / "pictures"
@@ -27,12 +28,6 @@ MOST_FAR = 0.005  # share of pixels that may be so far away
 
 HILL = np.add.outer(np.arange(6) ** 1.5, np.abs(np.arange(8) - 3.0))
 COUNTS = np.outer(np.arange(6), np.arange(8)) % 11
-LAYOUTS = [
-    ("rectangular", "planar"),
-    ("rectangular", "toroidal"),
-    ("hexagonal", "planar"),
-    ("hexagonal", "toroidal"),
-]
 
 
 def panels(n: int) -> list[plt.Axes]:

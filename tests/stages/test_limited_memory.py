@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from modemap.data.alongside import N_THREADS
 from modemap.data.memory import Memory, memory_of
 from modemap.errors import DataError
+from modemap.estimators.alongside import N_THREADS
 
 ROOM_MIB = 256  # beyond what stands in memory after a run on few rows
 N_ROWS, N_COLUMNS = 4_000_000, 24  # 760 MiB as float64

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from modemap.data.aggregates import Aggregates, Question
-from modemap.data.alongside import alongside
 from modemap.data.batches import Batch, batch_file, read_manifest, read_pieces
 from modemap.data.expectations import Outcome
 from modemap.data.judging import Judge, Unit
@@ -19,6 +18,7 @@ from modemap.data.kept import Kept, keeping
 from modemap.data.memory import Memory, memory_of
 from modemap.data.seen import Seen
 from modemap.data.suite import Suite
+from modemap.estimators.alongside import alongside
 
 __all__ = ["Judgement", "check_contract"]
 

@@ -14,7 +14,6 @@ import numpy as np
 import pyarrow as pa
 
 from modemap.data.aggregates import TO_BE_NULL, Aggregates, Count, questions
-from modemap.data.alongside import alongside
 from modemap.data.batches import Batch, read_batch
 from modemap.data.expectations import FIRST, Contract, Outcome
 from modemap.data.kept import Kept
@@ -22,6 +21,7 @@ from modemap.data.memory import Memory
 from modemap.data.repeated import Key, repeated_hashes
 from modemap.data.suite import Rule
 from modemap.errors import DataError
+from modemap.estimators.alongside import alongside
 from modemap.files import canonical_json
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from modemap.data.alongside import N_THREADS
 from modemap.data.tables import rows_at_once
 from modemap.errors import DataError
+from modemap.estimators.alongside import N_THREADS
 
 __all__ = ["Memory", "memory_of"]
 

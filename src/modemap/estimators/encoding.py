@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from modemap.estimators.column_modes import ColumnModes
 from modemap.kernels.arrays import FloatArray, IntArray
-from modemap.kernels.chunks import chunk_slices, map_slices
+from modemap.kernels.chunks import chunk_slices, map_in_order
 from modemap.kernels.columns.boundaries import decision_boundaries
 from modemap.kernels.columns.sampling import MISSING, drawn_modes, sampling_table
 from modemap.kernels.compilation import is_compiled
@@ -194,7 +194,7 @@ class ColumnCoder:
                 kept_rows.append(lost + rows.start)
             return kept_rows
 
-        parts = map_slices(encoded, chunk_slices(n, min_rows=CHUNK), n_threads)
+        parts = map_in_order(encoded, chunk_slices(n, min_rows=CHUNK), n_threads)
         rows = np.concatenate([np.empty(0, np.int64), *(rows for part in parts for rows in part)])
         return ColumnEncoding(values, modes, rows, np.asarray(column[rows]), column.dtype)
 
@@ -222,7 +222,7 @@ class ColumnCoder:
                 with np.errstate(invalid="ignore", over="ignore"):  # of rows that are kept
                     column[rows] = self.restored(values, modes)
 
-        for _ in map_slices(decoded, chunk_slices(n, min_rows=CHUNK), n_threads):
+        for _ in map_in_order(decoded, chunk_slices(n, min_rows=CHUNK), n_threads):
             pass
         column[encoding.rows] = encoding.kept
         return column

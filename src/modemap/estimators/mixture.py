@@ -38,7 +38,6 @@ from modemap.estimators.posterior import (
     PROCESS,
     Posterior,
     Prior,
-    Statistics,
     component_peaks,
     expected_weights,
     plug_in,
@@ -51,6 +50,7 @@ from modemap.estimators.saving import model_from, params_of, require_arrays
 from modemap.estimators.selection import components_of_points, components_of_rows
 from modemap.estimators.starts import INIT_PARAMS
 from modemap.estimators.state import load_state, reading, save_state
+from modemap.estimators.stepwise import Stepwise, stepped
 from modemap.kernels.arrays import FloatArray, IntArray
 from modemap.sketch import ColumnSketch
 
@@ -74,7 +74,6 @@ NUMBERS = ("degrees_of_freedom_prior", "mean_precision_prior", "weight_concentra
 COVARIANCE_TYPES = ("full", "tied", "diag", "spherical")
 CONCENTRATION_TYPES = (PROCESS, "dirichlet_distribution")
 BLOCK = 1 << 15  # rows scored at once
-STEP_POWER = 0.6  # of a partial fit: step t weighs its batch (t + 1) ** -0.6
 INFINITY = float("inf")
 SEEN = ("n_features_in_", "feature_names_in_")  # attributes that stand before a fit
 
@@ -683,7 +682,7 @@ class BayesianGaussianMixture(DensityMixin, BaseEstimator):
 
     def _step(self, rows: Rows) -> None:
         """Take a stepwise step of several columns."""
-        running = self.__dict__.get("_running")
+        running: Stepwise | None = self.__dict__.get("_running")
         if running is None:
             random_state = check_random_state(self.random_state)
             n_components = self._chosen_components(rows, random_state)
@@ -691,21 +690,12 @@ class BayesianGaussianMixture(DensityMixin, BaseEstimator):
             start = Evidence(rows).start(n_components, self.init_params, random_state)
             posterior = updated(start, prior)
             self._origin = rows.center
-            old, n_steps, total = None, 0, 0.0
         else:
-            old, n_steps, total = running
             prior = self._prior()._replace(mean=self.mean_prior_ - self._origin)
             rows.center = self._origin
             posterior = self._posterior(self._origin)
-        total += rows.total
-        found = _about_zero(rows.step(posterior, prior))
-        share = (n_steps + 1.0) ** -STEP_POWER
-        mean = [part / rows.total for part in found]
-        if old is not None:
-            mean = [(1 - share) * a + share * b for a, b in zip(old, mean, strict=True)]
-        self._running = (mean, n_steps + 1, total)
-        counts, sums, scatters = (total * part for part in mean)
-        statistics = Statistics(counts, np.zeros_like(sums), sums, scatters)
+        self._running = step = stepped(running, rows.step(posterior, prior), rows.total)
+        statistics = step.statistics()
         self._store(updated(statistics, prior), prior, self._origin)
         self.converged_, self.n_iter_ = False, 0  # no bound is known of a step
         self.lower_bounds_, self.lower_bound_ = [], -np.inf
@@ -718,15 +708,3 @@ class BayesianGaussianMixture(DensityMixin, BaseEstimator):
     def _say(self, text: str) -> None:
         if self.verbose:
             sys.stdout.write(text)
-
-
-def _about_zero(statistics: Statistics) -> list[FloatArray]:
-    """Return counts, sums and scatters about the origin, which do not move with the means."""
-    n, centers, sums, scatters = statistics[:4]
-    if scatters.ndim == sums.ndim:
-        raw = scatters + 2 * centers * sums + n[:, np.newaxis] * np.square(centers)
-        return [n, sums + n[:, np.newaxis] * centers, raw]
-    outer = sums[:, :, np.newaxis] * centers[:, np.newaxis]
-    raw = scatters + outer + np.swapaxes(outer, 1, 2)
-    raw = raw + n[:, np.newaxis, np.newaxis] * (centers[:, :, np.newaxis] * centers[:, np.newaxis])
-    return [n, sums + n[:, np.newaxis] * centers, raw]

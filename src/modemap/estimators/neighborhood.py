@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from modemap.kernels import FloatArray, Grid, UnitSums, chunk_slices, map_slices, mixed, strengths
+from modemap.kernels import FloatArray, Grid, UnitSums, chunk_slices, map_in_order, mixed, strengths
 
 __all__ = ["DECAYS", "Neighborhood", "decayed", "smoothed", "updated"]
 
@@ -65,7 +65,7 @@ def smoothed(
         for row, out in zip(over_rows[rows], both[rows], strict=True):
             out[...] = mixed(along_columns, row)
 
-    for _ in map_slices(smooth, chunk_slices(len(both), min_rows=ROWS_AT_ONCE), n_threads):
+    for _ in map_in_order(smooth, chunk_slices(len(both), min_rows=ROWS_AT_ONCE), n_threads):
         pass
     return both.reshape(values.shape)
 
@@ -120,6 +120,6 @@ def _means(
         is_reached = np.broadcast_to(totals[units] > NEGLIGIBLE, out[units].shape)
         np.divide(sums[units], totals[units], out=out[units], where=is_reached)
 
-    for _ in map_slices(divide, chunk_slices(len(out), min_rows=UNITS_AT_ONCE), n_threads):
+    for _ in map_in_order(divide, chunk_slices(len(out), min_rows=UNITS_AT_ONCE), n_threads):
         pass
     return out

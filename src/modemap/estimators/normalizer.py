@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import partial, reduce
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -16,7 +14,6 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from modemap.estimators.batches import Batches, Spread
 from modemap.estimators.blas import one_blas_thread
-from modemap.estimators.blocks import EvenSample, Numbered, block_rows, cuts_of, even_step
 from modemap.estimators.checks import (
     LARGEST,
     check_choice,
@@ -37,11 +34,11 @@ from modemap.estimators.encoding import (
 )
 from modemap.estimators.saving import model_from, params_of, require, require_arrays
 from modemap.estimators.state import Arrays, load_state, reading, save_state
-from modemap.kernels import FloatArray
-from modemap.sketch import ColumnSketch, merged_sketches
+from modemap.estimators.survey import NO_ROWS, Survey, survey, survey_spread
+from modemap.kernels import FloatArray, map_in_order
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import ArrayLike, NDArray
@@ -56,7 +53,6 @@ ENCODINGS = ("argmax", "sampled")
 MISSING_POLICIES = ("flag", "error")
 ROUNDINGS = ("learn",)
 MAX_SEED = 2**63 - 1
-SAMPLE = 1 << 16  # values that decimals are learnt from
 SOME_ROWS = 1 << 13  # made dense at a time
 RANGE = (1e-4, 1 - 1e-4)  # shares of the rows between which most values lie
 N_EXAMPLES = 3
@@ -195,7 +191,7 @@ class ModeNormalizer(TransformerMixin, BaseEstimator):
             return fit_column_modes(sketches[j], n_components, max_iter, rng)
 
         with one_blas_thread():
-            self.mixtures_ = list(_mapped(mixture, len(sketches), n_threads))
+            self.mixtures_ = list(map_in_order(mixture, range(len(sketches)), n_threads))
         learns = self.rounding is not None
         self.decimals_ = [learned_decimals(sample) if learns else None for sample in samples]
         self.ranges_ = np.array([sketch.quantiles(RANGE) for sketch in sketches])
@@ -273,7 +269,7 @@ class ModeNormalizer(TransformerMixin, BaseEstimator):
                 )
             return encoding
 
-        encodings = tuple(_mapped(encoded, len(columns.arrays), n_threads))
+        encodings = tuple(map_in_order(encoded, range(len(columns.arrays)), n_threads))
         return ModeEncoding(encodings, self.digest_, columns.names, columns.container)
 
     def transform(self, X: ArrayLike) -> NDArray[np.float32]:
@@ -354,7 +350,7 @@ class ModeNormalizer(TransformerMixin, BaseEstimator):
             with _told_of(j):
                 return self._coders[j].decode(X.columns[j], inner)
 
-        arrays = list(_mapped(decoded, len(X.columns), n_threads))
+        arrays = list(map_in_order(decoded, range(len(X.columns)), n_threads))
         return container_of(arrays, X.names, X.container)
 
     def score_samples_columns(self, X: ArrayLike) -> FloatArray:
@@ -495,37 +491,17 @@ class ModeNormalizer(TransformerMixin, BaseEstimator):
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
 
-    def _survey(self, X: Any, n_threads: int) -> tuple[list[ColumnSketch], list[NDArray[Any]]]:
-        """Return the sketch of each column, and some of its values."""
-        if isinstance(X, Spread):
-            return self._survey_spread(X, n_threads)
-        sketches: list[ColumnSketch] = []
-        samples: list[EvenSample] = []
-        for number, part in enumerate(X.batches() if isinstance(X, Batches) else [X]):
-            arrays = self._columns(part, reset=number == 0).arrays
-            if not sketches:
-                sketches += [ColumnSketch() for _ in arrays]
-                samples += [EvenSample(SAMPLE) for _ in arrays]
-            _count(sketches, arrays, n_threads)
-            for sample, array in zip(samples, arrays, strict=True):
-                sample.add(array)
-        if not sketches:
-            raise ValueError("X must have at least one row, got none")
-        return sketches, [sample.values() for sample in samples]
-
-    def _survey_spread(
-        self, X: Spread, n_threads: int
-    ) -> tuple[list[ColumnSketch], list[NDArray[Any]]]:
-        first = next(iter(X.batches()), None)
+    def _survey(self, X: Any, n_threads: int) -> Survey:
+        """Look at all rows once; take note of their columns."""
+        parts = X.batches() if isinstance(X, Batches) else [X]
+        if not isinstance(X, Spread):
+            arrays = (self._columns(part, reset=i == 0).arrays for i, part in enumerate(parts))
+            return survey(arrays, n_threads)
+        first = next(iter(parts), None)
         if first is None:
-            raise ValueError("X must have at least one row, got none")
+            raise ValueError(NO_ROWS)
         self._columns(first, reset=True)
-        size = block_rows(self.n_features_in_)
-        work = partial(
-            _surveyed, self.missing == "error", n_threads, size, even_step(X.n_rows, SAMPLE)
-        )
-        sketches, samples = reduce(_surveyed_together, X.runs(work, cuts_of(X.n_rows, size)))
-        return sketches, [np.concatenate(parts) for parts in samples]
+        return survey_spread(X, self.n_features_in_, n_threads, is_complete=self.missing == "error")
 
     def _prepare(self) -> None:
         """Make ready to encode, and take the digest of all that decides an encoding."""
@@ -608,30 +584,6 @@ class ModeNormalizer(TransformerMixin, BaseEstimator):
         return rows
 
 
-_Survey = tuple[list[ColumnSketch], list[list["NDArray[Any]"]]]  # and even samples, in parts
-
-
-def _surveyed(
-    is_complete: bool, n_threads: int, size: int, step: int, blocks: Iterator[Numbered]
-) -> _Survey:
-    """Return the sketches of the columns of some blocks, and some of their values."""
-    sketches: list[ColumnSketch] = []
-    samples: list[list[NDArray[Any]]] = []
-    for number, X, _ in blocks:
-        arrays = list(check_array(X, dtype="numeric", ensure_all_finite=is_complete).T)
-        sketches = sketches or [ColumnSketch() for _ in arrays]
-        samples = samples or [[] for _ in arrays]
-        _count(sketches, arrays, n_threads)
-        for sample, array in zip(samples, arrays, strict=True):
-            sample.append(array[-number * size % step :: step].copy())
-    return sketches, samples
-
-
-def _surveyed_together(one: _Survey, other: _Survey) -> _Survey:
-    samples = [a + b for a, b in zip(one[1], other[1], strict=True)]
-    return merged_sketches(one[0], other[0]), samples
-
-
 @contextmanager
 def _told_of(column: int) -> Iterator[None]:
     """Let errors name the column."""
@@ -639,26 +591,6 @@ def _told_of(column: int) -> Iterator[None]:
         yield
     except ValueError as error:
         raise ValueError(f"column {column} of X: {error}") from None
-
-
-def _count(sketches: list[ColumnSketch], arrays: list[NDArray[Any]], n_threads: int) -> None:
-    """Add arrays to their sketches, side by side."""
-    inner = n_threads if len(arrays) == 1 else 1
-
-    def count(j: int) -> ColumnSketch:
-        return sketches[j].update(arrays[j], n_threads=inner)
-
-    for _ in _mapped(count, len(arrays), n_threads):
-        pass
-
-
-def _mapped(work: Callable[[int], Any], n: int, n_threads: int) -> Iterator[Any]:
-    """Yield ``work`` of each column in order."""
-    if min(n, n_threads) <= 1:
-        yield from map(work, range(n))
-        return
-    with ThreadPoolExecutor(min(n, n_threads)) as pool:
-        yield from pool.map(work, range(n))
 
 
 def _examples(coder: ColumnCoder, number: int, low: float, high: float) -> list[float]:

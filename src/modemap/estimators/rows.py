@@ -1,7 +1,6 @@
 """Rows of several columns, wherever they lie, as expectation steps of a mixture see them."""
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import chain, pairwise
 from operator import add
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_array
 
+from modemap.estimators.alongside import alongside
 from modemap.estimators.batches import Spread, folded_blocks
 from modemap.estimators.blocks import block_rows, cuts_of, reblocked
 from modemap.estimators.expectation import Chunk, Step, Sums
@@ -278,7 +278,7 @@ def _added(one: Any, other: Any) -> Any:
 
 
 def _stepped(step: Step, is_complete: bool, n_threads: int, block: Block) -> Sums:
-    return step.sums(_mapped(step.statistics, _chunks(block, is_complete), n_threads))
+    return step.sums(alongside(step.statistics, _chunks(block, is_complete), n_threads))
 
 
 def _chunks(block: Block, is_complete: bool) -> Iterator[Chunk]:
@@ -299,23 +299,6 @@ def _chunks(block: Block, is_complete: bool) -> Iterator[Chunk]:
                 is_all = len(observed) == X.shape[1]
                 picked = np.ascontiguousarray(X[np.ix_(rows, observed)])
                 yield Chunk(picked, w[rows] if len(w) else w, None if is_all else observed)
-
-
-def _mapped(
-    work: Callable[[Chunk], Statistics], chunks: Iterator[Chunk], n_threads: int
-) -> Iterator[Statistics]:
-    """Yield results in order, with at most a few chunks in flight."""
-    if n_threads == 1:
-        yield from map(work, chunks)
-        return
-    with ThreadPoolExecutor(n_threads) as pool:
-        waiting = []
-        for chunk in chunks:
-            waiting.append(pool.submit(work, chunk))
-            if len(waiting) > 2 * n_threads:
-                yield waiting.pop(0).result()
-        for future in waiting:
-            yield future.result()
 
 
 def _labelled(

@@ -6,7 +6,7 @@ works on one chunk of rows without the GIL; :mod:`modemap.kernels.passes` runs t
 
 from modemap.kernels.accumulation import add_scatter
 from modemap.kernels.arrays import FloatArray, IntArray
-from modemap.kernels.chunks import chunk_slices, map_chunks, map_slices, same_threads
+from modemap.kernels.chunks import chunk_slices, map_chunks, map_in_order, same_threads
 from modemap.kernels.maps.grid import BOUNDARIES, NEIGHBORHOODS, TOPOLOGIES, Grid, strengths
 from modemap.kernels.maps.panels import METRICS
 from modemap.kernels.passes import (
@@ -41,7 +41,7 @@ __all__ = [
     "deviations",
     "has_missing",
     "map_chunks",
-    "map_slices",
+    "map_in_order",
     "mixed",
     "nearest_units",
     "present",

@@ -7,11 +7,12 @@ from contextvars import ContextVar
 from itertools import pairwise
 from typing import TypeVar
 
-__all__ = ["chunk_slices", "map_chunks", "map_slices", "same_threads"]
+__all__ = ["chunk_slices", "map_chunks", "map_in_order", "same_threads"]
 
 MAX_CHUNKS = 16
 MIN_ROWS = 512  # below this a chunk costs more to hand over than to work on
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 # what works on a chunk sees none: a thread that waited for its own pool would wait for ever
@@ -31,22 +32,22 @@ def map_chunks(
     work: Callable[[slice], Result], n_samples: int, n_threads: int = 1
 ) -> Iterator[Result]:
     """Yield ``work`` of each chunk in the order of the rows, whatever thread was first."""
-    return map_slices(work, chunk_slices(n_samples), n_threads)
+    return map_in_order(work, chunk_slices(n_samples), n_threads)
 
 
-def map_slices(
-    work: Callable[[slice], Result], slices: Sequence[slice], n_threads: int = 1
+def map_in_order(
+    work: Callable[[Item], Result], items: Sequence[Item], n_threads: int = 1
 ) -> Iterator[Result]:
-    """Yield ``work`` of each slice in their order, whatever thread was first."""
-    if min(n_threads, len(slices)) <= 1:
-        yield from map(work, slices)
+    """Yield ``work`` of each item in their order, whatever thread was first."""
+    if min(n_threads, len(items)) <= 1:
+        yield from map(work, items)
         return
     threads = _threads.get()
     if threads is not None:
-        yield from threads.map(work, slices)
+        yield from threads.map(work, items)
         return
-    with ThreadPoolExecutor(min(n_threads, len(slices))) as pool:
-        yield from pool.map(work, slices)
+    with ThreadPoolExecutor(min(n_threads, len(items))) as pool:
+        yield from pool.map(work, items)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from modemap.kernels.accumulation import add_scatter
 from modemap.kernels.arrays import FloatArray, IntArray, read_only
-from modemap.kernels.chunks import MIN_ROWS, chunk_slices, map_chunks, map_slices
+from modemap.kernels.chunks import MIN_ROWS, chunk_slices, map_chunks, map_in_order
 from modemap.kernels.compilation import cache_folder, is_compiled
 from modemap.kernels.maps.grid import NEIGHBORHOODS, Grid
 from modemap.kernels.maps.panels import METRICS, Panels, aligned, packed
@@ -218,7 +218,7 @@ def sums_by_unit(
         return UnitSums(sums, counts, distance, n_totals)
 
     max_parts = _max_parts(8 * n_units * (n_features + n_totals))
-    parts = map_slices(work, chunk_slices(len(X), max_parts, max(MIN_ROWS, n_units)), n_threads)
+    parts = map_in_order(work, chunk_slices(len(X), max_parts, max(MIN_ROWS, n_units)), n_threads)
     sums, counts, distance, _ = next(parts)
     for part in parts:
         _add(sums, part.sums, n_threads)
@@ -233,7 +233,7 @@ def _add(sums: FloatArray, more: FloatArray, n_threads: int) -> None:
     def add(units: slice) -> None:
         sums[units] += more[units]
 
-    for _ in map_slices(add, chunk_slices(len(sums), n_threads, ADDED), n_threads):
+    for _ in map_in_order(add, chunk_slices(len(sums), n_threads, ADDED), n_threads):
         pass
 
 
@@ -249,7 +249,7 @@ def mixed(strengths: FloatArray, values: FloatArray, n_threads: int = 1) -> Floa
     def work(rows: slice) -> None:
         engine.mix(strengths[rows], flat, out[rows])
 
-    for _ in map_slices(work, chunk_slices(len(strengths), n_threads, 1), n_threads):
+    for _ in map_in_order(work, chunk_slices(len(strengths), n_threads, 1), n_threads):
         pass
     return out.reshape(len(strengths), *values.shape[1:])
 
@@ -368,7 +368,7 @@ def scatter(
     """Return the upper triangle of the weighted scatter about ``center``, where NaN lies too."""
     upper = np.zeros((len(center), len(center)))
     slices = chunk_slices(len(X), _max_parts(upper.nbytes))
-    for part in map_slices(_scatter(X, weights, center), slices, n_threads):
+    for part in map_in_order(_scatter(X, weights, center), slices, n_threads):
         upper += part
     return upper
 

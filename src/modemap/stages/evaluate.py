@@ -14,10 +14,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score
 
-from modemap.data.alongside import alongside
 from modemap.data.matrix import matrix, prepared_batches, prepared_tables
 from modemap.data.split import SPLITS
 from modemap.errors import ParamsError, ReleaseError
+from modemap.estimators.alongside import alongside
 from modemap.estimators.blocks import Blocks
 from modemap.estimators.preparation import Preparation
 from modemap.estimators.segments import segment_units

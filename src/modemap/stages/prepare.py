@@ -4,7 +4,6 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from modemap.data.alongside import alongside
 from modemap.data.batches import Batch, batch_file, read_manifest
 from modemap.data.derived import derived_names
 from modemap.data.kept import Kept, keeping
@@ -22,6 +21,7 @@ from modemap.data.selection import Selection
 from modemap.data.split import SHARES, SPLITS, assign_splits
 from modemap.data.summary import Summary
 from modemap.errors import DataError, ParamsError
+from modemap.estimators.alongside import alongside
 from modemap.estimators.preparation import Preparation
 from modemap.files import staged_directory, write_json
 from modemap.params import Params, PrepareParams

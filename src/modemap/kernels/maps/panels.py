@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modemap.kernels.arrays import FloatArray, IntArray, read_only
-from modemap.kernels.chunks import chunk_slices, map_slices
+from modemap.kernels.chunks import chunk_slices, map_in_order
 from modemap.kernels.maps.groups import Groups, grouped, middles
 
 __all__ = ["BY_PARTS", "METRICS", "PARTS", "ROUNDING", "Panels", "aligned", "packed"]
@@ -93,7 +93,7 @@ def packed(
             rests[:, some] = _rests(panels[some])
 
     least = -(-CHUNK_BYTES // (4 * n_features * width))
-    for _ in map_slices(pack, chunk_slices(n_panels, min_rows=least), n_threads):
+    for _ in map_in_order(pack, chunk_slices(n_panels, min_rows=least), n_threads):
         pass
     start = np.float32(0.5) * squares.ravel() if is_plain else np.zeros(squares.size, np.float32)
     start[n_units:] = np.inf  # units that are none never win

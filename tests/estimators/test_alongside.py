@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from modemap.data.alongside import N_THREADS, alongside
+from modemap.estimators.alongside import N_THREADS, alongside
 
 
 def test_results_come_in_the_order_of_the_items():
