@@ -106,6 +106,22 @@ def test_a_registry_that_is_gone_leaves_what_serves(project, tiny_release):
     assert again.served.digest == project.follower.served.digest
 
 
+def test_a_folder_that_cannot_be_written_is_told_and_tried_again(project, tiny_release):
+    """As on a read-only root or a full disk: the thread goes on, and so does what serves."""
+    version = project.promote(tiny_release)
+    folder = project.root / ".modemap" / "serving"
+    folder.parent.mkdir(exist_ok=True)
+    folder.write_bytes(b"")  # no folder can be made here
+
+    assert project.look() is None
+    assert str(folder) in str(project.follower.trouble)
+    assert "the system must let the service read and write there" in str(project.follower.trouble)
+
+    folder.unlink()
+    assert project.look() == version.number
+    assert project.follower.trouble is None
+
+
 def test_the_thread_follows_until_it_is_stopped(project, tiny_release):
     """It looks at once, and ends with the service."""
     version = project.promote(tiny_release)

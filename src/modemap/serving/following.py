@@ -1,8 +1,8 @@
 """Follow the history's head: a new champion is loaded beside the old one and takes its place.
 
-The alias in MLflow is never followed. A release that cannot be fetched, verified or loaded, or does
-not answer its golden rows, is told by ``trouble`` and in the log, and the last good one stays; it
-also stays on disk, for a start while the registry is away.
+The alias in MLflow is never followed. A release that cannot be fetched, kept, verified or loaded,
+or does not answer its golden rows, is told by ``trouble`` and in the log, and the last good one
+stays; it also stays on disk, for a start while the registry is away.
 """
 
 import logging
@@ -17,6 +17,7 @@ from modemap.files import read_json, write_json
 from modemap.lifecycle.candidate import Promoted
 from modemap.lifecycle.history import Head, History, Rollout
 from modemap.params import load_params
+from modemap.refusals import refused
 from modemap.serving.served import Served, Serving, load_served
 from modemap.tracking.registry import Registry
 from modemap.tracking.store import open_store, store_exists
@@ -88,11 +89,10 @@ class Follower:
         try:
             found = self._source(self.serving)
         except ModemapError as error:
-            if str(error) != str(self.trouble):
-                log.warning("the champion cannot be followed: %s", error)
-            is_new, self.trouble = self.trouble is None, error
-            if is_new and self._alarm is not None:
-                self._alarm(f"the champion cannot be followed: {error.place}: {error.rule}")
+            self._tell(error)
+            return
+        except OSError as error:  # a full disk, a folder that takes no files
+            self._tell(refused(error, "the service", str(KEPT), "it follows again by itself"))
             return
         self.trouble = None
         if found is None:
@@ -102,6 +102,13 @@ class Follower:
             log.info("serving version %s, digest %s", champion.version, champion.digest)
         self.serving = found
         self.seen(found)
+
+    def _tell(self, error: ModemapError) -> None:
+        if str(error) != str(self.trouble):
+            log.warning("the champion cannot be followed: %s", error)
+        is_new, self.trouble = self.trouble is None, error
+        if is_new and self._alarm is not None:
+            self._alarm(f"the champion cannot be followed: {error.place}: {error.rule}")
 
     def _follow(self) -> None:
         while True:
