@@ -14,8 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
+from modemap.lifecycle.history import PROMOTION, History, describe
+from modemap.orchestration.servers import free_port
+from modemap.release import release_digest
+from modemap.tracking import Registry, open_store
 from tests.projects import CHECKOUT, clone
+from tests.system.test_race import served
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 
@@ -35,6 +41,27 @@ mount --rbind /dev "$root/dev"
 mount -t tmpfs tmpfs "$root/tmp"
 while read -r name; do mount --bind "$volumes/$name" "$root$name"; done < "$volumes/names"
 exec chroot --userspec="$user" "$root" "$@"
+"""
+POD = CHECKOUT / "deploy" / "kubernetes" / "base" / "deployment.yaml"
+ASK = """
+import json, sys, time, urllib.error, urllib.request
+def asked(path, body=None):
+    request = urllib.request.Request(sys.argv[1] + path, body, {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
+    except OSError:
+        return 0, {}
+deadline = time.monotonic() + 120
+while True:
+    code, ready = asked("/readyz")
+    if code == 200 or ready.get("trouble") or time.monotonic() > deadline:
+        break
+    time.sleep(0.2)
+scored, _ = asked("/v1/score", b'{"rows": [{"delay": 3.0, "distance": 480.0}]}')
+print(json.dumps([code, ready, scored]))
 """
 
 
@@ -240,3 +267,71 @@ def test_the_volumes_serve_a_moved_checkout(container, first, tmp_path):
 
     assert "loads and answers" in verdict
     assert project.champion()["version"] == 1
+
+
+@pytest.fixture
+def pod(container, tmp_path):
+    """Return the same container with the volumes alone that the service's pod has."""
+    spec = YAML(typ="safe").load(POD)["spec"]["template"]["spec"]
+    (serve,) = spec["containers"]
+    assert serve["securityContext"]["readOnlyRootFilesystem"] is True
+    assert serve["args"] == ["modemap", "serve", "--host=0.0.0.0", "--port=8080"]
+    names = sorted(mount["mountPath"] for mount in serve["volumeMounts"])
+    names.remove("/tmp")  # noqa: S108  (a tmpfs here too)
+    volumes = tmp_path / "volumes"
+    for name in names:
+        (volumes / name.lstrip("/")).mkdir(parents=True)
+    (volumes / "names").write_text("".join(f"{name}\n" for name in names))
+    user = "{runAsUser}:{runAsGroup}".format(**spec["securityContext"])
+    run("chown", "-R", user, str(volumes))
+    yield Container(container.root, container.settings | {"User": user}, volumes)
+    run("rm", "-rf", str(volumes))
+
+
+@pytest.fixture
+def registry(tiny_release, tmp_path, monkeypatch):
+    """Yield the address of a registry whose champion is the tiny release."""
+    with served(f"sqlite:///{tmp_path / 'registry.db'}", tmp_path) as url:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
+        opened = Registry(open_store(tmp_path, "modemap"))
+        version = opened.register(tiny_release, tags={}, metrics={}, evidence={}, note="")
+        history = History(opened)
+        entry = describe(version, kind=PROMOTION, verdict="v", why="a test")
+        history.promote(history.head(), entry)
+        yield url
+
+
+def found_ready(pod: Container, registry: str) -> tuple[list, str]:
+    """Run the pod's service; return what `/readyz` and a row are answered, and what it said."""
+    port = free_port()
+    command = ["modemap", "serve", "--host=127.0.0.1", f"--port={port}"]
+    script = '"$@" & python -c "$ASK" "$URL"; kill $!; wait $!'
+    settings = [f"MLFLOW_TRACKING_URI={registry}", f"ASK={ASK}", f"URL=http://127.0.0.1:{port}"]
+    done = pod.run("env", *settings, "sh", "-c", script, "sh", *command)
+    return json.loads(done.stdout.splitlines()[-1]), done.stderr
+
+
+def test_the_pod_of_the_service_is_ready_on_its_read_only_root(pod, registry, tiny_release):
+    """It writes to its volumes alone, and finds the release there while the registry is away."""
+    expected = {"ready": True, "version": 1, "digest": release_digest(tiny_release)}
+
+    first, said = found_ready(pod, registry)
+    again, told = found_ready(pod, f"http://127.0.0.1:{free_port()}")
+
+    for code, ready, scored in (first, again):
+        assert (code, scored) == (200, 200)
+        assert ready == expected | {"trouble": None}
+    assert "Read-only file system" not in said + told
+    assert "the registry does not answer: serving what served last" in told
+
+
+def test_a_pod_without_its_volumes_says_why_it_is_not_ready(pod, registry):
+    """What the other test sees hangs on the volumes of the manifest."""
+    (pod.volumes / "names").write_text("")
+
+    (code, ready, scored), said = found_ready(pod, registry)
+
+    assert (code, scored) == (503, 503)
+    assert "/project/.modemap/serving" in ready["trouble"]
+    assert "Read-only file system" in ready["trouble"]
+    assert "Traceback" not in said
