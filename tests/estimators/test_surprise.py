@@ -1,5 +1,7 @@
 """Tests of the columns' shares in a row's surprise."""
 
+from itertools import combinations
+from math import factorial
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,6 +10,8 @@ from scipy.stats import multivariate_normal, norm
 
 from modemap.estimators.mixture import BayesianGaussianMixture
 from modemap.estimators.surprise import column_surprise
+
+TOLERANCE = 0.05  # of a row's surprise: how far a share of sampled orders may be from the exact one
 
 
 @pytest.fixture
@@ -69,3 +73,90 @@ def test_the_column_that_was_moved_is_blamed(mixture):
 
     assert gained.argmax() == 2
     assert gained[2] > 0.5 * gained.sum()
+
+
+def shapley_values(value, n_columns):
+    """Return exact Shapley values, (n_samples, n_columns), of ``value`` of a set of columns."""
+    found = []
+    for j in range(n_columns):
+        others = [column for column in range(n_columns) if column != j]
+        found.append(
+            sum(
+                (value((*known, j)) - value(known))
+                * factorial(size)
+                * factorial(n_columns - size - 1)
+                / factorial(n_columns)
+                for size in range(n_columns)
+                for known in combinations(others, size)
+            )
+        )
+    return np.column_stack(found)
+
+
+def surprise_of(mixture, X):
+    """Return a function of a set of columns: minus the log-density of their values alone."""
+
+    def value(columns):
+        if not columns:
+            return np.zeros(len(X))
+        j = sorted(columns)
+        densities = [
+            multivariate_normal(mean[j], covariance[np.ix_(j, j)]).logpdf(X[:, j])
+            for mean, covariance in zip(mixture.means_, mixture.covariances_, strict=True)
+        ]
+        logs = np.log(mixture.scoring_weights_)[:, None] + np.reshape(densities, (-1, len(X)))
+        return -np.logaddexp.reduce(logs, axis=0)
+
+    return value
+
+
+@pytest.mark.parametrize("scale", [1.0, 5.0])
+def test_sampled_shares_are_close_to_exact_ones(mixture, scale):
+    """Of all 16 sets of four columns; the shares are off by a few hundredths of the surprise."""
+    X = scale * np.random.default_rng(3).normal(size=(200, 4))
+
+    sampled = column_surprise(mixture, X)
+
+    exact = shapley_values(surprise_of(mixture, X), 4)
+    np.testing.assert_allclose(exact.sum(axis=1), sampled.sum(axis=1))
+    off = np.abs(sampled - exact) / sampled.sum(axis=1, keepdims=True)
+    assert off.max() < TOLERANCE
+    assert off.mean() < TOLERANCE / 5
+
+
+def test_two_columns_have_exact_shares():
+    """Both orders are asked, so nothing is left to sampling."""
+    pair = SimpleNamespace(
+        scoring_weights_=np.array([0.6, 0.4]),
+        means_=np.array([[0.0, 1.0], [3.0, -2.0]]),
+        covariances_=np.array([[[1.0, 0.8], [0.8, 2.0]], [[0.5, -0.2], [-0.2, 1.0]]]),
+    )
+    X = np.random.default_rng(4).normal(scale=3, size=(50, 2))
+
+    np.testing.assert_allclose(
+        column_surprise(pair, X), shapley_values(surprise_of(pair, X), 2), atol=1e-9
+    )
+
+
+def test_independent_columns_have_the_values_of_shap():
+    """Less their mean over a background, shares are the interventional values of SHAP.
+
+    There a column that is not known takes the values of the background rows instead.
+    """
+    rng = np.random.default_rng(5)
+    single = SimpleNamespace(
+        scoring_weights_=np.ones(1),
+        means_=rng.normal(size=(1, 5)),
+        covariances_=np.diag(rng.uniform(0.5, 4, 5))[None],
+    )
+    X, background = rng.normal(scale=4, size=(20, 5)), rng.normal(scale=2, size=(64, 5))
+    density = multivariate_normal(single.means_[0], single.covariances_[0])
+
+    def value(columns):
+        rows = np.repeat(background[None], len(X), axis=0)
+        rows[:, :, list(columns)] = X[:, None, list(columns)]
+        return -density.logpdf(rows).mean(axis=1)
+
+    shares = column_surprise(single, X) - column_surprise(single, background).mean(axis=0)
+
+    np.testing.assert_allclose(shares, shapley_values(value, 5), rtol=1e-9, atol=1e-9)

@@ -5,8 +5,11 @@ import pytest
 from modemap.reporting.rules import extent, sentence
 from modemap.reporting.story import Contrast, Judged, Reason, RuleStory, StrangeRow
 from modemap.reporting.words import (
+    blame,
     change,
     count,
+    distinction,
+    held,
     is_joint,
     number,
     percent,
@@ -147,3 +150,62 @@ def test_how_a_rule_was_broken(failure, unexpected, evaluated, text):
 def test_a_long_text_is_cut():
     """So that one value does not fill the page."""
     assert short("x" * 100, 10) == "x" * 9 + "…"
+
+
+@pytest.mark.parametrize(
+    ("effects", "sentence"),
+    [
+        ({"a": 0.9}, "Its rows have much higher a than the others."),
+        (
+            {"a": 0.9, "b": 0.8, "c": -0.4, "d": 0.2, "e": 0.15},
+            "Its rows have much higher a and b, lower c, and slightly higher d than the others.",
+        ),
+        (
+            {"a": 0.9, "b": NAN, "c": -0.6},
+            "Its rows have much higher a, and much lower c than the others.",
+        ),
+        ({"a": 0.1, "b": -0.1}, "Like all other rows in every single column."),
+        ({"a": NAN, "b": NAN}, "There are no rows to compare."),
+    ],
+)
+def test_what_sets_rows_apart_is_one_sentence(effects, sentence):
+    """Columns of like effect stand together, four of them at most, and small effects are none."""
+    contrasts = [Contrast(name, effect, 0.0, 0.0) for name, effect in effects.items()]
+
+    assert distinction(contrasts) == sentence
+
+
+@pytest.mark.parametrize(
+    ("jaccard", "words"),
+    [
+        (1.0, "highly stable"),
+        (0.75, "stable"),
+        (0.6, "a pattern, but which rows belong to it is doubtful"),
+        (0.59, "not to be relied on"),
+        (NAN, "not known: no row lies in it"),
+    ],
+)
+def test_stability_is_told_by_hennig_s_bounds(jaccard, words):
+    """Each bound belongs to the better side."""
+    assert held(jaccard) == words
+
+
+@pytest.mark.parametrize(
+    ("nats", "below", "sentence"),
+    [
+        ([0.9, -3.0], 0.0, "No column makes it unusual."),
+        ([NAN, NAN], 0.0, "No column makes it unusual."),
+        ([9.0, 0.5], 0.0, "a makes it unusual."),
+        ([9.0, 1.0], 0.0, "a and b make it unusual."),
+        (
+            [9.0, 1.0],
+            0.5,
+            "a and b make it unusual: each value is usual by itself, together they are not.",
+        ),
+    ],
+)
+def test_columns_are_blamed_from_a_nat_on(nats, below, sentence):
+    """That is, where a value makes the row e times less likely than a usual one."""
+    reasons = [Reason(name, 1.0, n, below, 0.5) for name, n in zip("ab", nats, strict=True)]
+
+    assert blame(reasons) == sentence

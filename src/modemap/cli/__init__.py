@@ -12,6 +12,7 @@ from modemap.cli.compare import compare
 from modemap.cli.deploy import deploy
 from modemap.cli.doctor import doctor
 from modemap.cli.drift import drift
+from modemap.cli.explain import explain
 from modemap.cli.export import export
 from modemap.cli.gate import gate
 from modemap.cli.gc import gc
@@ -59,6 +60,7 @@ COMMANDS = (
     lineage,
     card,
     compare,
+    explain,
     export,
     checkout,
     drift,

@@ -40,6 +40,10 @@ class Candidate(Protocol):
         """The digest it claims to have."""
 
     @property
+    def name(self) -> str:
+        """What people call it."""
+
+    @property
     def dirty(self) -> str:
         """Whether the tree it was made in differed from its commit: true, false or unknown."""
 
@@ -63,6 +67,11 @@ class RegisteredCandidate:
         return self.version.digest
 
     @property
+    def name(self) -> str:
+        """Its number."""
+        return f"version {self.version.number}"
+
+    @property
     def dirty(self) -> str:
         """What was known at its registration."""
         return self.version.tags.get(DIRTY, UNKNOWN)
@@ -78,6 +87,8 @@ class RegisteredCandidate:
 
 class LocalCandidate:
     """The release that the last run of the graph left in a checkout, registered or not."""
+
+    name = "the release here"
 
     def __init__(self, root: Path) -> None:
         self.root = root

@@ -16,9 +16,9 @@ from scipy.optimize import linear_sum_assignment
 
 from modemap.data.matrix import matrix, prepared_tables
 from modemap.files import read_json, write_bytes
-from modemap.lifecycle.candidate import RAW_MANIFEST, LocalCandidate, RegisteredCandidate
+from modemap.lifecycle.candidate import RAW_MANIFEST
 from modemap.lifecycle.measure import ANOMALOUS, compare
-from modemap.lifecycle.naming import named_candidate
+from modemap.lifecycle.naming import find_candidate
 from modemap.lifecycle.portrait import map_picture
 from modemap.lifecycle.rules import Interval
 from modemap.metrics.labels import adjusted_rand
@@ -113,7 +113,7 @@ def compare_releases(root: Path, first: str, second: str) -> Compared:
     root : Path
         The project's folder.
     first, second : str
-        As :func:`~modemap.lifecycle.naming.named_candidate` takes them.
+        As :func:`~modemap.lifecycle.naming.find_candidate` takes them.
 
     Raises
     ------
@@ -126,7 +126,7 @@ def compare_releases(root: Path, first: str, second: str) -> Compared:
     """
     params = load_params(root / "params.yaml")
     registry = Registry(open_store(root, params.project))
-    candidates = [named_candidate(root, registry, name) for name in (first, second)]
+    candidates = [find_candidate(root, name, lambda: registry) for name in (first, second)]
     with tempfile.TemporaryDirectory(prefix="modemap-compare-") as folder:
         places = [Path(folder, side) for side in ("first", "second")]
         releases = [
@@ -143,7 +143,7 @@ def compare_releases(root: Path, first: str, second: str) -> Compared:
     for table in prepared_tables(root / PREPARED, "test", names):
         rows.add(table, params.prepare.key)
     return Compared(
-        names=(_name(candidates[0]), _name(candidates[1])),
+        names=(candidates[0].name, candidates[1].name),
         digests=(releases[0].digest, releases[1].digest),
         params=_differences(*(flat(release.manifest["params"]) for release in releases)),
         batches=(sorted(made_of[0] - made_of[1]), sorted(made_of[1] - made_of[0])),
@@ -258,12 +258,6 @@ class _Rows:
     def _pictures(self) -> list[MapPicture]:
         sides = zip(self._releases, self._hits, strict=True)
         return [map_picture(release, hits) for release, hits in sides]
-
-
-def _name(candidate: LocalCandidate | RegisteredCandidate) -> str:
-    if isinstance(candidate, LocalCandidate):
-        return "the release here"
-    return f"version {candidate.version.number}"
 
 
 def _as_json(value: Any) -> Any:

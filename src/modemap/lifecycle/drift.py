@@ -141,13 +141,13 @@ def _is_version(reference: str) -> bool:
 
 
 def _release(root: Path, reference: str, folder: Path) -> Path:
-    from modemap.lifecycle.naming import named_candidate  # noqa: PLC0415  # MLflow, of an extra
+    from modemap.lifecycle.naming import find_candidate  # noqa: PLC0415  # MLflow, of an extra
     from modemap.params import load_params  # noqa: PLC0415
     from modemap.tracking.registry import Registry  # noqa: PLC0415
     from modemap.tracking.store import open_store  # noqa: PLC0415
 
-    registry = Registry(open_store(root, load_params(root / "params.yaml").project))
-    return named_candidate(root, registry, reference).release(folder)
+    store = open_store(root, load_params(root / "params.yaml").project)
+    return find_candidate(root, reference, lambda: Registry(store)).release(folder)
 
 
 def _check_settings(rate: float, min_effect: float) -> None:

@@ -1,36 +1,34 @@
 """How people name a release."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from modemap.errors import RegistryError
-from modemap.lifecycle.candidate import LocalCandidate, Promoted, RegisteredCandidate
+from modemap.lifecycle.candidate import Candidate, LocalCandidate, Promoted, RegisteredCandidate
 from modemap.lifecycle.history import History
 from modemap.tracking.lineage import COMMIT, commit_of
 from modemap.tracking.registry import CHAMPION, Registry, Version
 
-__all__ = ["HERE", "named_candidate"]
+__all__ = ["HERE", "find_candidate"]
 
 HERE = "here"  # the release in the checkout
 SHORTEST = 6  # characters that name a digest, a run or a commit
 
 
-def named_candidate(
-    root: Path, registry: Registry, name: str
-) -> LocalCandidate | RegisteredCandidate:
-    """Return the release that ``name`` stands for.
+def find_candidate(root: Path, name: str, registry: Callable[[], Registry]) -> Candidate:
+    """Return the release that ``name`` is of; only a registered one is asked of ``registry``.
 
     Parameters
     ----------
     root : Path
         The project's folder.
-    registry : Registry
-        Where its versions are.
     name : str
         A version's number; ``champion``; ``here``, the release in ``models/release``; the beginning
         of the digest, of the run or of the commit of a version; or a git revision that one was
         made at, such as a tag or ``HEAD~1``.
+    registry : callable
+        Opens the registry.
 
     Raises
     ------
@@ -39,17 +37,18 @@ def named_candidate(
     """
     if name == HERE:
         return LocalCandidate(root)
+    opened = registry()
     if name == CHAMPION:
-        return RegisteredCandidate(registry, _champion(registry))
+        return RegisteredCandidate(opened, _champion(opened))
     if name.isdecimal() and len(name) < SHORTEST:
-        return RegisteredCandidate(registry, registry.get(int(name)))
+        return RegisteredCandidate(opened, opened.get(int(name)))
     commit = commit_of(root, name)
-    versions = registry.versions()
+    versions = opened.versions()
     found = [v for v in versions if len(name) >= SHORTEST and _begins_with(v, name)]
     found = found or [v for v in versions if commit and v.tags.get(COMMIT) == commit]
     if len(found) != 1:
         _refuse(name, [version.number for version in found], is_short=commit is None)
-    return RegisteredCandidate(registry, found[0])
+    return RegisteredCandidate(opened, found[0])
 
 
 def _champion(registry: Registry) -> Version:

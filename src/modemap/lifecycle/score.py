@@ -10,13 +10,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from modemap.data.intake import Intake
 from modemap.data.parts import keeping_parts
 from modemap.data.sources import source_identity, source_of, source_pieces
 from modemap.data.streams import Watch, unwatched, writing
 from modemap.errors import DataError, RegistryError
 from modemap.lifecycle.candidate import Promoted
 from modemap.lifecycle.history import History
+from modemap.lifecycle.taking import Taking, refuse_column
 from modemap.params import load_params
 from modemap.release import Release, load_release, unit_positions
 from modemap.tracking.registry import Registry
@@ -103,18 +103,13 @@ class _Scorer:
     """Scores of a table as a table."""
 
     def __init__(self, release: Release, source: str, key: Sequence[str]) -> None:
-        self.release, self.source, self.key = release, source, list(key)
-        self.intake = Intake(release)
+        self.release, self.source = release, source
+        self.taking = Taking(release, source, key)
         self.positions = unit_positions(release.som)
 
     def scored(self, table: pa.Table) -> pa.Table:
         """Return the key columns of ``table`` and its scores."""
-        absent = self.intake.absent(table.column_names)
-        if absent:
-            _refuse(self.source, "must have each column that training took", absent[0])
-        keys = table.select(self._key(table.column_names))
-        X = self.intake.matrix(table)
-        reasons = self._reasons(X)
+        keys, X, reasons = self.taking.taken(table)
         is_fine = np.array([reason is None for reason in reasons])
         answers = self._answers(X[is_fine])
         columns = {name: _spread(values, is_fine) for name, values in answers.items()}
@@ -122,26 +117,10 @@ class _Scorer:
         both = sorted(set(keys.column_names) & set(columns))
         if both:
             rule = "no key column may have the name of an answer"
-            _refuse(
+            refuse_column(
                 self.source, rule, both[0], found="it has", hint="rename it, or name other keys"
             )
         return pa.table({**dict(zip(keys.column_names, keys.columns, strict=True)), **columns})
-
-    def _key(self, names: Sequence[str]) -> list[str]:
-        for name in self.key:
-            if name not in names:
-                _refuse(self.source, "must have each key column", name)
-        if self.key:
-            return self.key
-        known = self.intake.key
-        return known if known and set(known) <= set(names) else list(names)
-
-    def _reasons(self, X: NDArray[np.float64]) -> list[str | None]:
-        reasons: list[str | None] = [None] * len(X)
-        for rule, where in self.intake.faults(X).items():
-            for row in np.flatnonzero(where.any(axis=1)):
-                reasons[row] = f"{self.intake.numbers[int(np.argmax(where[row]))]}: {rule}"
-        return reasons
 
     def _answers(self, X: NDArray[np.float64]) -> dict[str, NDArray[np.generic]]:
         if not len(X):  # no row, but columns of the right types
@@ -202,12 +181,3 @@ def _check_suffix(output: Path) -> None:
     if output.suffix != ".parquet":
         found, hint = output.suffix or "no suffix", "scores are Parquet"
         raise DataError(output, "must end in .parquet", found=found, hint=hint)
-
-
-def _refuse(source: str, rule: str, column: str, *, found: str = "", hint: str = "") -> None:
-    raise DataError(
-        f"{source}: column `{column}`",
-        rule,
-        found=found or "no such column",
-        hint=hint or "mend the export, or name another source",
-    )

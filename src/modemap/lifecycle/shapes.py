@@ -9,7 +9,7 @@ from modemap.reporting.bins import bin_edges
 from modemap.reporting.story import Histogram, Mode
 from modemap.sketch import ColumnSketch
 
-__all__ = ["histograms"]
+__all__ = ["histograms", "modes_of"]
 
 
 def histograms(
@@ -21,7 +21,7 @@ def histograms(
     padded = np.column_stack([np.pad(e, (0, longest - len(e)), mode="edge") for e in edges])
     shares = normalizer.cdf_columns(padded)
     drawn = []
-    for j, (name, modes) in enumerate(zip(columns, normalizer.modes(), strict=True)):
+    for j, (name, modes) in enumerate(zip(columns, modes_of(normalizer), strict=True)):
         sketch, own = sketches[j], edges[j]
         below, *counts, above = sketch.histogram(own).tolist()
         drawn.append(
@@ -30,10 +30,7 @@ def histograms(
                 edges=own,
                 counts=np.array(counts),
                 expected=sketch.n * np.diff(shares[: len(own), j]),
-                modes=sorted(
-                    (Mode(mode["weight"], mode["mean"], mode["std"]) for mode in modes),
-                    key=lambda mode: mode.mean,
-                ),
+                modes=modes,
                 below=below,
                 above=above,
                 low=sketch.min,
@@ -41,3 +38,14 @@ def histograms(
             )
         )
     return drawn
+
+
+def modes_of(normalizer: ModeNormalizer) -> list[list[Mode]]:
+    """Return the modes of each column, in the order of their means."""
+    return [
+        sorted(
+            (Mode(mode["weight"], mode["mean"], mode["std"]) for mode in modes),
+            key=lambda mode: mode.mean,
+        )
+        for modes in normalizer.modes()
+    ]

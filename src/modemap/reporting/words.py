@@ -1,7 +1,7 @@
 """Numbers and findings as people say them."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,8 +9,12 @@ from modemap.reporting.story import Contrast, Reason, StrangeRow
 
 __all__ = [
     "METRICS",
+    "are_joint",
+    "blame",
     "change",
     "count",
+    "distinction",
+    "held",
     "is_joint",
     "moment",
     "number",
@@ -25,6 +29,12 @@ NOTHING = "–"  # noqa: RUF001  # a dash, as wide as a digit
 MANY, HUGE = 1000, 1e9  # from here on a number needs no decimals, and is written by its power
 LONG = 80  # characters of a text that are shown
 EFFECTS = ((0.474, "much "), (0.33, ""), (0.147, "slightly "))  # Romano's bounds of Cliff's delta
+HELD = (  # Hennig's bounds of the mean Jaccard index
+    (0.85, "highly stable"),
+    (0.75, "stable"),
+    (0.6, "a pattern, but which rows belong to it is doubtful"),
+)
+N_NAMED = 4  # columns in a sentence
 EXTREME = 0.01  # share of rows beyond which a value is unusual by itself
 
 METRICS: Mapping[str, tuple[str, str, str]] = {  # name -> as people call it, meaning, better side
@@ -114,6 +124,33 @@ def strength(contrast: Contrast) -> str:
     return ""
 
 
+def distinction(contrasts: Sequence[Contrast]) -> str:
+    """Return in one sentence what sets rows apart: the columns of the largest effects."""
+    if all(math.isnan(contrast.effect) for contrast in contrasts):
+        return "There are no rows to compare."
+    telling = [contrast for contrast in contrasts if strength(contrast)][:N_NAMED]
+    if not telling:
+        return "Like all other rows in every single column."
+    groups: dict[str, list[str]] = {}
+    for contrast in telling:
+        groups.setdefault(strength(contrast), []).append(contrast.column)
+    parts = [f"{word} {_listed(columns)}" for word, columns in groups.items()]
+    return f"Its rows have {_listed(parts, ', and ' if len(parts) > 1 else '')} than the others."
+
+
+def _listed(parts: Sequence[str], last: str = " and ") -> str:
+    """Return ``a``, ``a and b``, ``a, b and c``."""
+    *first, end = parts
+    return f"{', '.join(first)}{last}{end}" if first else end
+
+
+def held(jaccard: float) -> str:
+    """Return in words how well a group of rows is found again, by its mean Jaccard index."""
+    if math.isnan(jaccard):
+        return "not known: no row lies in it"
+    return next((word for bound, word in HELD if jaccard >= bound), "not to be relied on")
+
+
 def place_of(reason: Reason) -> str:
     """Return in words where the value lies among the training rows' values."""
     for side, beyond in (("highest", reason.above), ("lowest", reason.below)):
@@ -126,8 +163,23 @@ def place_of(reason: Reason) -> str:
 
 def is_joint(row: StrangeRow) -> bool:
     """Tell whether the row is strange by the company of its values alone."""
-    leading = [reason for reason in row.reasons if reason.nats > 0][:2]
+    return are_joint(row.reasons)
+
+
+def are_joint(reasons: Sequence[Reason]) -> bool:
+    """Tell whether the values of the heaviest ``reasons``, which come first, are usual alone."""
+    leading = [reason for reason in reasons if reason.nats > 0][:2]
     return all(place_of(reason).startswith("not") for reason in leading)
+
+
+def blame(reasons: Sequence[Reason]) -> str:
+    """Return in one sentence which columns make a row unusual, if any; the heaviest come first."""
+    blamed = [reason.column for reason in reasons if reason.nats >= 1][:N_NAMED]  # e times as rare
+    if not blamed:
+        return "No column makes it unusual."
+    makes = "makes" if len(blamed) == 1 else "make"
+    joint = ": each value is usual by itself, together they are not" if are_joint(reasons) else ""
+    return f"{_listed(blamed)} {makes} it unusual{joint}."
 
 
 def change(value: float | None, other: float | None, better: str) -> tuple[str, str]:

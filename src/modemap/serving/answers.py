@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from modemap.lifecycle.reasons import shares_of
 from modemap.release import Scores
 from modemap.serving.served import Served
 
@@ -70,9 +71,7 @@ def explained(served: Served, X: FloatArray, scores: Scores) -> list[dict[str, A
     """
     release = served.release
     rows = release.preparation.transform(release.preparation.fill(X))
-    scales = np.log(release.preparation.scale_[release.preparation.measured_])
-    surprise = release.surprise(rows) + scales
-    squares = np.square(release.preparation.by_column(rows - release.som.codebook_[scores.units]))
+    surprise, squares = shares_of(release, rows, scores.units)
     found = []
     for i, row in enumerate(by_row(written(served, scores, modes=True))):
         shares = {
