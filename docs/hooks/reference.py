@@ -31,6 +31,7 @@ API = {  # page -> title, what it is about, modules whose public names it shows
     "sketch": ("Sketch", "A column in a few megabytes.", ["sketch"]),
     "plot": ("Plot", "Pictures of fitted models (extra `plot`).", ["plot"]),
     "release": ("Release", "Preparation, map and mixture under one digest.", ["release"]),
+    "explain": ("Explain", "A release, a unit or rows in words.", ["lifecycle.explain"]),
     "engine": ("Engine", "Where training runs: here, or on a Dask cluster.", ["engine"]),
     "errors": ("Errors", "What a person can act on.", ["errors"]),
 }

@@ -49,6 +49,12 @@ ELSEWHERE: dict[str, tuple[By | str, ...]] = {  # page -> what runs its blocks, 
     ),
     "deployments.md": (By("workflow/test_deploy.py::test_a_worker_judges_the_release"),),
     "drift.md": (By("lifecycle/test_drift.py::test_drift_exits_with_4_and_is_explained"),),
+    "explain.md": (
+        By("lifecycle/test_explain.py::test_the_command_tells_people_and_programs"),
+        "what the command prints of the packaged flights",
+        "what the command prints of the packaged flights",
+        By("lifecycle/test_explain.py::test_the_page_is_true"),
+    ),
     "export.md": (
         By("lifecycle/test_export.py::test_the_command_writes_both_models"),
         By("lifecycle/test_export.py::test_the_page_is_true"),
@@ -111,6 +117,7 @@ def is_run_here(block: Block) -> bool:
         return block.page not in {
             "coming-from-rdt.md",
             "dask.md",
+            "explain.md",
             "export.md",
             "pictures.md",
         }

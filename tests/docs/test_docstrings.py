@@ -18,7 +18,13 @@ from modemap import (
     SelfOrganizingMapRegressor,
 )
 
-MODULES = ("modemap", "modemap.metrics", "modemap.plot", "modemap.sketch")
+MODULES = (
+    "modemap",
+    "modemap.lifecycle.explain",
+    "modemap.metrics",
+    "modemap.plot",
+    "modemap.sketch",
+)
 
 
 def public(module: str) -> Iterator[tuple[str, Any]]:

@@ -17,6 +17,7 @@ from modemap.lifecycle.explain import explain_release, explain_rows, explain_uni
 from modemap.lifecycle.explain.release import _dominance
 from modemap.lifecycle.recovery import recovered
 from modemap.release import load_release
+from tests.projects import CHECKOUT
 from tests.releases import write_release
 
 pytestmark = pytest.mark.workflow
@@ -445,3 +446,17 @@ def test_the_command_tells_people_and_programs(promoted, monkeypatch, capsys):
     assert "units 0 to 8" in said("--unit", "9", code=2)
     assert "must exist" in said("--rows", "none.csv", code=3)
     assert "version 9 must be registered" in said("9", code=8)
+
+
+def test_the_page_is_true(promoted, monkeypatch, capsys):
+    """Its block of Python runs in a project and tells segments, a unit and rows."""
+    monkeypatch.chdir(promoted.root)
+    page = (CHECKOUT / "docs" / "explain.md").read_text(encoding="utf-8")
+    (block,) = [part.split("```")[0] for part in page.split("```python\n")[1:]]
+
+    exec(compile(block, "docs/explain.md", "exec"), {})  # noqa: S102  (our own page)
+
+    said = capsys.readouterr().out.splitlines()
+    assert "Its rows have much " in said[0]
+    assert said[2].startswith("{'delay': ")
+    assert len(said) == 2 + 1 + 3

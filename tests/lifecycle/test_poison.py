@@ -12,6 +12,7 @@ import pytest
 
 from modemap.errors import ModemapError
 from modemap.lifecycle.checkout import checkout
+from modemap.lifecycle.explain import explain_release
 from modemap.lifecycle.gate import gate, gate_here
 from modemap.lifecycle.lineage import lineage
 from modemap.lifecycle.promote import promote
@@ -67,6 +68,8 @@ REFUSING = {  # what reads the files of the planted release, and so must refuse 
     "gate --here": lambda root: gate_here(root).require(),
     "rollback": lambda root: rollback(root, 1, why="a test"),
     "verify": lambda root: verify(root).require(),
+    "explain": lambda root: explain_release(root, "1"),
+    "explain here": explain_release,
     "load": lambda root: load_release(root / "models" / "release"),
     "score": lambda root: score(
         root, str(root / "data/prepared/test/*.parquet"), root / "scores.parquet", number=1

@@ -68,10 +68,20 @@ class ExplainedSegment:
 
 @dataclass(frozen=True)
 class ComponentColumn:
-    """One column of a component."""
+    """One column of a component.
+
+    Attributes
+    ----------
+    column : str
+    effect : float
+        Cliff's delta between a row drawn from the component and one drawn from the others; NaN
+        where there are no others.
+    mean, std : float
+        In raw units.
+    """
 
     column: str
-    effect: float  # Cliff's delta between the component and the others
+    effect: float
     mean: float
     std: float
 

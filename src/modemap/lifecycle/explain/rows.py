@@ -30,15 +30,33 @@ MAX_ROWS = 20
 
 @dataclass(frozen=True)
 class ColumnShare:
-    """What one column adds to how unusual a row is."""
+    """What one column adds to how unusual a row is.
+
+    Where the map alone sees the column, what is of the density is None.
+
+    Attributes
+    ----------
+    column : str
+    value : float
+        As the models saw it: the training rows' median where it was missing.
+    was_missing : bool
+    nats : float or None
+        Of minus the log-likelihood.
+    beyond : float or None
+        Nats more than in a usual row.
+    place : str or None
+        Of the value among the training rows' values.
+    squared : float
+        Of the squared distance to the unit, in robust units.
+    """
 
     column: str
-    value: float  # what the models saw: the training rows' median where it was missing
+    value: float
     was_missing: bool
-    nats: float | None  # of minus the log-likelihood; None where the map alone sees the column
-    beyond: float | None  # nats more than in a usual row
-    place: str | None  # of the value among the training rows' values
-    squared: float  # of the squared distance to the unit, in robust units
+    nats: float | None
+    beyond: float | None
+    place: str | None
+    squared: float
 
 
 @dataclass(frozen=True)

@@ -25,14 +25,21 @@ IntArray = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Neighbor:
-    """A unit beside another."""
+    """A unit beside another.
+
+    Attributes
+    ----------
+    unit, row, column, segment, rows : int
+    distance : float
+        Between the two units, in robust units.
+    """
 
     unit: int
     row: int
     column: int
     segment: int
     rows: int
-    distance: float  # between the two units, in robust units
+    distance: float
 
 
 @dataclass(frozen=True)
