@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from modemap.cli.compare import NAME
 from modemap.errors import ParamsError
 
 if TYPE_CHECKING:
@@ -32,9 +33,7 @@ LEAST = 0.001  # weight of a component that is told by itself
 
 
 def explain(
-    version: Annotated[
-        str, typer.Argument(help="A version, the beginning of a digest, run or commit, or `here`.")
-    ] = "here",
+    version: Annotated[str, typer.Argument(help=NAME)] = "here",
     unit: Annotated[
         str | None, typer.Option(help="A unit of the map instead: its number, or ROW,COLUMN.")
     ] = None,
