@@ -54,7 +54,7 @@ GOOD = Evidence(
         "champion": COSTS,
         **COSTS,
     },
-    comparison=Comparison(1, MEASURED, MEASURED, 1000, NONE, NONE),
+    comparison=Comparison(MEASURED, MEASURED, 1000, NONE, NONE),
     accept_change=None,
     params=GateParams(
         quantization_error_tolerance=0.01,
@@ -86,7 +86,7 @@ def _candidate(qe=0.0, ll=0.0, width=0.0, n_rows=1000, champion=MEASURED, **chan
         log_likelihood=champion.log_likelihood + ll,
     )
     intervals = (Interval(mean, mean - width, mean + width) for mean in (qe, ll))
-    return {"comparison": Comparison(1, replace(ours, **changes), champion, n_rows, *intervals)}
+    return {"comparison": Comparison(replace(ours, **changes), champion, n_rows, *intervals)}
 
 
 def _trial(**changes):

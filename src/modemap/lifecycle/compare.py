@@ -17,7 +17,7 @@ from scipy.optimize import linear_sum_assignment
 from modemap.data.matrix import matrix, prepared_tables
 from modemap.files import read_json, write_bytes
 from modemap.lifecycle.candidate import RAW_MANIFEST
-from modemap.lifecycle.measure import ANOMALOUS, compare
+from modemap.lifecycle.measure import ANOMALOUS, measure_both
 from modemap.lifecycle.naming import find_candidate
 from modemap.lifecycle.portrait import map_picture
 from modemap.lifecycle.rules import Interval
@@ -137,7 +137,7 @@ def compare_releases(root: Path, first: str, second: str) -> Compared:
             _sources(candidate.papers(_made(place / "papers")))
             for candidate, place in zip(candidates, places, strict=True)
         ]
-        measured = compare(0, releases[1], releases[0], root / PREPARED)
+        measured = measure_both(releases[1], releases[0], root / PREPARED)
     rows = _Rows(releases[0], releases[1])
     names = [*dict.fromkeys([*params.prepare.key, *releases[0].columns, *releases[1].columns])]
     for table in prepared_tables(root / PREPARED, "test", names):

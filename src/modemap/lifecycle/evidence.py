@@ -15,7 +15,7 @@ from modemap.lifecycle.candidate import (
     Promoted,
 )
 from modemap.lifecycle.clean_load import load_cleanly
-from modemap.lifecycle.measure import compare, measure_groups
+from modemap.lifecycle.measure import measure_both, measure_groups
 from modemap.lifecycle.rules import Comparison, Evidence, Group
 from modemap.params import GateParams
 from modemap.release import load_release
@@ -125,7 +125,7 @@ def _compare(
             load_release(Path(ours), candidate.digest),
             load_release(Path(theirs), champion.digest),
         )
-        return compare(champion.number, *releases, prepared)
+        return measure_both(*releases, prepared)
     except (ModemapError, OSError, LookupError, ValueError) as error:
         return f"candidate and champion could not be measured: {_one_line(error)}"
 

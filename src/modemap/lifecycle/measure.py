@@ -16,7 +16,7 @@ from modemap.lifecycle.rules import Comparison, Group, Interval, Measured
 from modemap.release import Release
 from modemap.sketch import sketches_of
 
-__all__ = ["compare", "measure_groups"]
+__all__ = ["ANOMALOUS", "measure_both", "measure_groups"]
 
 ANOMALOUS = 99.0  # percentile
 N_ROWS_A_GROUP = 30  # smaller groups are looked at together
@@ -25,8 +25,8 @@ N_GROUPS = 1000
 FloatArray = NDArray[np.float64]
 
 
-def compare(number: int, candidate: Release, champion: Release, prepared: Path) -> Comparison:
-    """Measure both on the test rows in ``prepared``; ``number`` is the champion's version.
+def measure_both(candidate: Release, champion: Release, prepared: Path) -> Comparison:
+    """Measure both on the test rows in ``prepared``.
 
     The rows need not have the champion's columns: then its numbers are NaN, which pass no rule.
     """
@@ -45,7 +45,6 @@ def compare(number: int, candidate: Release, champion: Release, prepared: Path) 
     means = sums / rows.n_rows
     unknown = Interval(np.nan, np.nan, np.nan)
     return Comparison(
-        number,
         _measured(candidate, means[0]),
         _measured(champion, means[1] if is_comparable else np.full(2, np.nan)),
         rows.n_rows,

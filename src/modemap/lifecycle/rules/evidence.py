@@ -36,7 +36,6 @@ class Interval:
 class Comparison:
     """Candidate and champion, measured on the same rows."""
 
-    champion_version: int
     candidate: Measured
     champion: Measured
     n_rows: int
