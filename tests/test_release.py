@@ -123,11 +123,25 @@ def test_a_release_scores_raw_rows(release, rows):
     scores = loaded.score(np.vstack([rows, [[500.0, 9000.0]]]))
 
     assert scores.units.shape == scores.segments.shape == (501,)
-    assert scores.modes.shape == (501, 2)
+    assert loaded.modes(rows).shape == (500, 2)
     np.testing.assert_array_equal(scores.segments, loaded.segments[scores.units])
     assert scores.anomaly_percentile[-1] == 100
     assert 40 < np.median(scores.anomaly_percentile) < 60
     assert scores.distances[-1] > scores.distances[:-1].max()
+
+
+def test_a_row_alone_has_the_bits_it_has_among_others(release, rows):
+    """Rows scored one by one, by sixteen and all at once are answered alike to the last bit."""
+    loaded = load_release(release, release_digest(release))
+
+    whole = loaded.answers(rows)
+
+    assert set(whole) == {*vars(loaded.score(rows)), "modes"}
+    for size in (1, 16):
+        parts = [loaded.answers(rows[i : i + size]) for i in range(0, len(rows), size)]
+        for name, values in whole.items():
+            found = np.concatenate([part[name] for part in parts])
+            assert found.tobytes() == np.ascontiguousarray(values).tobytes()
 
 
 def test_the_likelihood_is_a_density_of_raw_units(release):

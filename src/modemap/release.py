@@ -81,7 +81,6 @@ class Scores:
     segments: IntArray  # (n,) segment of that unit
     log_likelihood: FloatArray  # (n,) as a density of raw units
     anomaly_percentile: FloatArray  # (n,) share of training rows that are likelier, in percent
-    modes: NDArray[np.uint8]  # (n, n_measured_columns) mode of each value
 
 
 @dataclass(frozen=True)
@@ -137,15 +136,14 @@ class Release:
         return column_surprise(undone, self.measured(self.preparation.recorrelated(rows)))
 
     def score(self, X: ArrayLike) -> Scores:
-        """Return everything that is to say of raw rows, (n_rows, n_columns).
+        """Return what map and mixture say of raw rows, (n_rows, n_columns).
 
         Raises
         ------
         DataError
             If a value is missing where the preparation does not fill it.
         """
-        raw = self.preparation.fill(X)
-        rows = self.preparation.transform(raw)
+        rows = self.preparation.transform(self.preparation.fill(X))
         units = self.som.predict(rows)
         log_likelihood = self.log_likelihood(rows)
         ranks = np.interp(log_likelihood, self.anomaly, np.linspace(0, 100, len(self.anomaly)))
@@ -155,8 +153,15 @@ class Release:
             segments=self.segments[units],
             log_likelihood=log_likelihood,
             anomaly_percentile=100 - ranks,
-            modes=self.normalizer.encode(self.measured(raw)).modes,
         )
+
+    def modes(self, X: ArrayLike) -> NDArray[np.uint8]:
+        """Return the mode of each value of raw rows, (n_rows, n_measured_columns)."""
+        return self.normalizer.encode(self.measured(self.preparation.fill(X))).modes
+
+    def answers(self, X: ArrayLike) -> dict[str, NDArray[Any]]:
+        """Return everything that is to say of raw rows by name: scores and modes."""
+        return {**vars(self.score(X)), "modes": self.modes(X)}
 
     def yardstick(self, sketches: "Sequence[ColumnSketch]") -> "Preparation":
         """Return the scaling to robust units of the rows whose columns were sketched.
@@ -240,7 +245,7 @@ def write_golden(directory: Path) -> None:
     rows = np.zeros((N_GOLDEN, len(release.columns)))
     rows[:, release.preparation.measured_] = means[np.arange(N_GOLDEN) % len(means)]
     X = release.preparation.inverse_transform(rows + rng.standard_normal(rows.shape))
-    save_state(directory / GOLDEN, "golden", {}, {"X": X, **vars(release.score(X))})
+    save_state(directory / GOLDEN, "golden", {}, {"X": X, **release.answers(X)})
 
 
 def golden_rows(directory: Path) -> FloatArray:
@@ -267,7 +272,7 @@ def golden_mismatch(directory: Path, release: Release) -> str | None:
     rows = expected.pop("X", np.empty((0, 0)))
     if not len(rows):
         return "there are no golden rows"
-    for name, values in vars(release.score(rows)).items():
+    for name, values in release.answers(rows).items():
         if name not in expected or expected[name].shape != values.shape:
             return f"there are no golden {name}"
         tolerance = GOLDEN_TOLERANCE if values.dtype.kind == "f" else 0

@@ -13,11 +13,13 @@ def blas_threads():
     return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
 
 
-@pytest.mark.parametrize("n_features", [1, 30])
+@pytest.mark.parametrize("n_features", [1, 8, 30])
 def test_threads_of_blas_change_no_bit_of_a_mixture(n_features):
-    """Neither of the fit nor of scores, with sums long enough for BLAS to cut them."""
+    """Neither of the fit nor of scores, gaps or none, with sums that BLAS would cut."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(40_000, n_features)) + 3.0 * rng.integers(0, 3, 40_000)[:, None]
+    gaps = X.copy()
+    gaps[::3, 0] = np.nan
     fits, scores = [], []
     for n_threads in (1, 2):
         with threadpool_limits(n_threads, user_api="blas"):
@@ -25,7 +27,7 @@ def test_threads_of_blas_change_no_bit_of_a_mixture(n_features):
                 n_components=3, init_params="random", random_state=0, tol=1e9
             ).fit(X)
             fits.append(np.concatenate((mixture.means_.ravel(), mixture.covariances_.ravel())))
-            scores.append(mixture.score_samples(X))
+            scores.append([mixture.score_samples(rows) for rows in (X, gaps)])
 
     np.testing.assert_array_equal(*fits)
     np.testing.assert_array_equal(*scores)

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.exceptions import NotFittedError
 
 from modemap.estimators import (
     BayesianGaussianMixture,
@@ -10,7 +11,7 @@ from modemap.estimators import (
     Preparation,
     SelfOrganizingMap,
 )
-from modemap.estimators.checks import is_ready
+from modemap.estimators.checks import check_fitted, is_ready
 
 
 @pytest.fixture(name="X", scope="module")
@@ -92,3 +93,13 @@ def test_a_sum_that_overflows_is_no_infinity(answers):
     assert not is_ready(np.full((2, 3), 1e308))
     with pytest.raises(ValueError, match="must lie between"):
         answers["map"](np.full((2, 3), 1e308))
+
+
+def test_a_model_without_what_it_learns_is_refused(X):
+    """The message is scikit-learn's; of a fitted model nothing is said."""
+    model = SelfOrganizingMap(3, 3, max_iter=2, random_state=0)
+
+    with pytest.raises(NotFittedError, match="SelfOrganizingMap instance is not fitted yet"):
+        check_fitted(model, "codebook_")
+
+    assert check_fitted(model.fit(X), "codebook_") is None

@@ -244,7 +244,7 @@ def test_columns_from_which_others_are_derived_are_kept_as_they_came(make_log, r
     names = {"numbers": ["delay"], "times": {"at": ["hour"]}, "columns": ["delay", "carrier", "at"]}
     served = SimpleNamespace(version=1, digest="d", reader=SimpleNamespace(**names))
     numbers, n_rows = np.arange(len(rows)), len(rows)
-    said = Scores(*[numbers] * 5, modes=numbers)
+    said = Scores(*[numbers] * 5)
     at = pa.array(numbers * 1_000_000, pa.timestamp("us"))
     log = make_log(share=share)
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_array
+from sklearn.utils.validation import check_is_fitted
 
 from modemap.kernels import FloatArray
 
@@ -15,6 +16,7 @@ __all__ = [
     "FLOATS",
     "LARGEST",
     "check_choice",
+    "check_fitted",
     "check_integer",
     "check_magnitude",
     "check_number",
@@ -49,6 +51,15 @@ def check_choice(name: str, value: Any, choices: Sequence[str]) -> str:
     if isinstance(value, str) and value in choices:
         return value
     raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
+
+
+def check_fitted(model: Any, attribute: str) -> None:
+    """Refuse a model that lacks a learned ``attribute``.
+
+    Where it is there, scikit-learn's check would take as long as finding a row's nearest unit.
+    """
+    if not hasattr(model, attribute):
+        check_is_fitted(model, attribute)
 
 
 def is_ready(X: Any, model: Any = None) -> bool:

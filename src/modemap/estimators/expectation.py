@@ -14,10 +14,11 @@ from modemap.estimators.posterior import (
     component_peaks,
     log_weights,
 )
+from modemap.kernels import has_missing
 from modemap.kernels.arrays import FloatArray
 from modemap.kernels.compilation import is_compiled
 
-__all__ = ["Chunk", "Step", "Sums", "log_totals", "scores_of"]
+__all__ = ["Chunk", "Step", "Sums", "log_totals", "needs_blas", "scores_of"]
 
 MAX_UNROLLED = 16  # features for which a pass is compiled
 MIN_COMPILED = 1 << 13  # rows that pay for compiling it
@@ -145,6 +146,14 @@ class _Plan:
         if self.kind in {"diag", "spherical"}:
             scatters = np.ascontiguousarray(np.diagonal(scatters, axis1=1, axis2=2))
         return Statistics(n, self.means, sums, scatters, entropy, found.log_likelihood)
+
+
+def needs_blas(X: NDArray[Any]) -> bool:
+    """Return whether :func:`scores_of` multiplies matrices: for wide rows, and those with gaps.
+
+    To hold BLAS to a thread takes longer than to score a row that needs none.
+    """
+    return X.shape[1] > MAX_UNROLLED or has_missing(X)
 
 
 def scores_of(

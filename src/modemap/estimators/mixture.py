@@ -3,6 +3,7 @@
 import sys
 import warnings
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,6 +19,7 @@ from modemap.estimators.batches import Batches, Spread
 from modemap.estimators.blas import one_blas_thread
 from modemap.estimators.checks import (
     check_choice,
+    check_fitted,
     check_integer,
     check_number,
     check_sample_weight,
@@ -31,7 +33,7 @@ from modemap.estimators.evidence import (
     evidence_of_sketch,
     evidence_of_spread,
 )
-from modemap.estimators.expectation import log_totals, scores_of
+from modemap.estimators.expectation import log_totals, needs_blas, scores_of
 from modemap.estimators.iteration import Fit, Sample, Settings, iterated
 from modemap.estimators.points import Points
 from modemap.estimators.posterior import (
@@ -665,11 +667,11 @@ class BayesianGaussianMixture(DensityMixin, BaseEstimator):
 
     def _by_block(self, X: ArrayLike, answer: Any, peaks: FloatArray | None = None) -> NDArray[Any]:
         """Return ``answer`` of the components' log densities, by default expected, by block."""
-        check_is_fitted(self)
+        check_fitted(self, "means_")
         checked = self._checked(X, reset=False)
         posterior, prior = self._posterior(self.mean_prior_), self._prior()
         answers = []
-        with one_blas_thread():
+        with one_blas_thread() if needs_blas(checked) else nullcontext():
             for start in range(0, len(checked), BLOCK):
                 rows = checked[start : start + BLOCK]
                 answers.append(answer(scores_of(rows, self.mean_prior_, posterior, prior, peaks)))

@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
-from sklearn.utils.validation import check_is_fitted
 
 from modemap.errors import DataError
 from modemap.estimators.blocks import block_rows
-from modemap.estimators.checks import LARGEST, check_choice, check_magnitude, is_ready
+from modemap.estimators.checks import (
+    LARGEST,
+    check_choice,
+    check_fitted,
+    check_magnitude,
+    is_ready,
+)
 from modemap.estimators.decorrelation import Directions, learn_directions
 from modemap.estimators.saving import model_from, params_of, require, require_arrays
 from modemap.estimators.state import load_state, reading, save_state
@@ -197,14 +202,14 @@ class Preparation(BaseEstimator):
 
     def fill(self, X: ArrayLike) -> FloatArray:
         """Return the rows, all of them :meth:`kept`, with missing values filled in."""
-        check_is_fitted(self)
+        check_fitted(self, "fill_")
         X = self._checked(X)
         self._refuse_missing(X, ("drop", "error"))
         return np.where(np.isnan(X), self.fill_, X)
 
     def transform(self, X: ArrayLike) -> FloatArray:
         """Return the filled rows in robust units, ``(X - center_) / scale_``, decorrelated."""
-        check_is_fitted(self, "directions_")
+        check_fitted(self, "directions_")
         scaled = self._scaled(X)
         if self.directions_ is not None:
             places = self.measured_
@@ -240,7 +245,7 @@ class Preparation(BaseEstimator):
 
     def save(self, path: Path | str) -> None:
         """Write the fitted preparation to ``path``: equal ones, equal bytes."""
-        check_is_fitted(self)
+        check_fitted(self, "fill_")
         arrays = {"center": self.center_, "fill": self.fill_, "scale": self.scale_}
         params = params_of(self, {})
         if self.directions_ is None:  # as releases were written before rows were decorrelated
@@ -336,7 +341,7 @@ class Preparation(BaseEstimator):
         return checked
 
     def _filled(self, X: ArrayLike) -> FloatArray:
-        check_is_fitted(self)
+        check_fitted(self, "fill_")
         X = self._checked(X)
         self._refuse_missing(X, POLICIES)
         return X

@@ -11,7 +11,12 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from modemap.estimators.arguments import checked_arguments, initial_codebook
 from modemap.estimators.batches import Batches
-from modemap.estimators.checks import check_integer, check_sample_weight, check_threads
+from modemap.estimators.checks import (
+    check_fitted,
+    check_integer,
+    check_sample_weight,
+    check_threads,
+)
 from modemap.estimators.labels import UnitLabels, labels_of_units
 from modemap.estimators.samples import Samples, checked_rows
 from modemap.estimators.saving import model_from, params_of, require_arrays
@@ -558,7 +563,7 @@ class SelfOrganizingMap(TransformerMixin, BaseEstimator):
         return Grid(self.n_rows_, self.n_columns_, self.topology, self.boundary)
 
     def _nearest(self, X: ArrayLike) -> tuple[IntArray, FloatArray]:
-        check_is_fitted(self)
+        check_fitted(self, "codebook_")
         n_threads = check_threads(self.n_jobs)
         parts = [
             nearest_units(rows, self.codebook_, n_threads, self.metric)

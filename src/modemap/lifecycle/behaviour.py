@@ -25,15 +25,15 @@ def try_behaviour(release: Release, rows: NDArray[np.float64]) -> dict[str, str 
     rows : ndarray of shape (n_rows, n_columns)
         Raw rows without missing values.
     """
-    expected = vars(release.score(rows))
+    expected = release.answers(rows)
     order = np.random.default_rng(0).permutation(len(rows))
     back = np.argsort(order)
-    repeated = vars(release.score(np.repeat(rows, 2, axis=0)))
+    repeated = release.answers(np.repeat(rows, 2, axis=0))
     first, second = (
         _difference(expected, {name: values[start::2] for name, values in repeated.items()})
         for start in (0, 1)
     )
-    permuted = {name: values[back] for name, values in vars(release.score(rows[order])).items()}
+    permuted = {name: values[back] for name, values in release.answers(rows[order]).items()}
     return {
         "row_order": _difference(expected, permuted),
         "duplicated_rows": first or second,
@@ -54,9 +54,8 @@ def _rescaled(release: Release, rows: NDArray[np.float64]) -> dict[str, NDArray[
         setattr(new, name, getattr(old, name) * factors)
     shift = len(old.measured_) * np.log(FACTOR)
     other = replace(release, preparation=new, anomaly=release.anomaly - shift)
-    answers = vars(other.score(rows * factors))
-    answers = answers | {"log_likelihood": answers["log_likelihood"] + shift}
-    return {name: values for name, values in answers.items() if name != "modes"}
+    scores = other.score(rows * factors)
+    return vars(scores) | {"log_likelihood": scores.log_likelihood + shift}
 
 
 def _difference(

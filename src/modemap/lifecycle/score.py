@@ -128,7 +128,7 @@ class _Scorer:
             return {name: values[:0] for name, values in self._answers(center).items()}
         scores = self.release.score(X)
         row, column = self.positions[scores.units].T
-        modes = zip(self.release.measured_columns, scores.modes.T, strict=True)
+        modes = zip(self.release.measured_columns, self.release.modes(X).T, strict=True)
         return {
             "unit": scores.units,
             "segment": scores.segments,

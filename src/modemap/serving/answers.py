@@ -27,8 +27,8 @@ def answered_by(served: Served) -> dict[str, Any]:
     return {"version": served.version, "digest": served.digest}
 
 
-def written(served: Served, scores: Scores, modes: bool = False) -> Columns:
-    """Return scores as named columns, with ``modes`` also the mode of each value."""
+def written(served: Served, scores: Scores, modes: NDArray[np.uint8] | None = None) -> Columns:
+    """Return scores as named columns, and the ``modes`` of the rows' values if they are given."""
     columns: Columns = {
         "unit": scores.units,
         "position": served.positions[scores.units],
@@ -37,9 +37,9 @@ def written(served: Served, scores: Scores, modes: bool = False) -> Columns:
         "anomaly_percentile": scores.anomaly_percentile,
         "log_likelihood": scores.log_likelihood,
     }
-    if modes:
+    if modes is not None:
         names = served.release.measured_columns
-        columns |= {f"{name}_mode": scores.modes[:, j] for j, name in enumerate(names)}
+        columns |= {f"{name}_mode": modes[:, j] for j, name in enumerate(names)}
     return columns
 
 
@@ -73,7 +73,7 @@ def explained(served: Served, X: FloatArray, scores: Scores) -> list[dict[str, A
     rows = release.preparation.transform(release.preparation.fill(X))
     surprise, squares = shares_of(release, rows, scores.units)
     found = []
-    for i, row in enumerate(by_row(written(served, scores, modes=True))):
+    for i, row in enumerate(by_row(written(served, scores, release.modes(X)))):
         shares = {
             "log_likelihood": _named(release.measured_columns, surprise[i]),
             "map_distance": _named(release.columns, squares[i]),

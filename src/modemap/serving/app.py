@@ -8,10 +8,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import orjson
 from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
+from numpy.typing import NDArray
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 
@@ -94,6 +96,7 @@ class _Scored:
     rows: Rows
     form: str
     scores: Scores
+    modes: NDArray[np.uint8] | None
 
 
 class _Service:
@@ -127,22 +130,22 @@ class _Service:
         kind = request.headers.get("content-type", "")
         return read_rows(await request.body(), kind, served.reader, self.params.max_rows)
 
-    async def score(self, request: Request) -> _Scored:
+    async def score(self, request: Request, *, modes: bool = False) -> _Scored:
         """Return what the champion, or the canary in its place, says of a request's rows.
 
-        They are counted, and kept if there is a log. What the canary cannot answer the champion
-        does.
+        With ``modes`` it says these too. Rows are counted, and kept if there is a log. What the
+        canary cannot answer the champion does.
         """
         serving, key = self.serving(), request.headers.get(ROUTE_KEY)
         challenger = self.rollouts.challenger(serving, key)
         scored, failure = None, None
         if challenger is not None:
             try:
-                scored = await self._scored(request, serving, challenger)
+                scored = await self._scored(request, serving, challenger, modes)
             except Exception as error:  # whatever a challenger does, the service goes on
                 failure = error
         if scored is None:
-            scored = await self._scored(request, serving, serving.champion)
+            scored = await self._scored(request, serving, serving.champion, modes)
             if failure is not None:  # the champion could: the request was not to blame
                 self.rollouts.failed(failure)
             self.rollouts.copy(serving, key, scored.rows.X, scored.scores)
@@ -152,13 +155,16 @@ class _Service:
             self.kept.put(scored.served, scored.rows, scored.scores, name)
         return scored
 
-    async def _scored(self, request: Request, serving: Serving, served: Served) -> _Scored:
+    async def _scored(
+        self, request: Request, serving: Serving, served: Served, modes: bool
+    ) -> _Scored:
         rows, form = await self.rows(request, served)
         started = time.perf_counter()
         scores = await self.scorer.score(served, rows.X)
         seconds = time.perf_counter() - started
+        found = await asyncio.to_thread(served.release.modes, rows.X) if modes else None
         self.rollouts.answered(serving, served, scores, seconds)
-        return _Scored(served, rows, form, scores)
+        return _Scored(served, rows, form, scores, found)
 
 
 def _add_routes(app: FastAPI, service: _Service) -> None:
@@ -180,9 +186,9 @@ def _add_models(app: FastAPI, service: _Service) -> None:
         modes: bool = Query(False, description="Also the mode of each value."),
     ) -> Response:
         """Unit, place on the map, segment, anomaly percentile and log-likelihood of each row."""
-        scored = await service.score(request)
+        scored = await service.score(request, modes=modes)
         served, form = scored.served, scored.form
-        columns = written(served, scored.scores, modes)
+        columns = written(served, scored.scores, scored.modes)
         if form == "arrow":
             return Response(arrow_bytes(as_table(served, columns)), media_type=ARROW)
         answers = {form: by_row(columns) if form == "rows" else by_column(columns)}

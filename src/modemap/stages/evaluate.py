@@ -247,7 +247,8 @@ def score_rows(prepared: Path, release: Release, path: Path, label: str | None =
 def _scored(release: Release, label: str | None, rows_of: tuple[str, pa.Table]) -> pa.Table:
     split, table = rows_of
     keys = [name for name in table.column_names if name not in [*release.columns, label]]
-    scores = release.score(matrix(table, release.columns))
+    X = matrix(table, release.columns)
+    scores = release.score(X)
     answers: dict[str, pa.Array | np.ndarray] = {
         "split": pa.repeat(split, len(table)),
         "unit": scores.units,
@@ -255,7 +256,7 @@ def _scored(release: Release, label: str | None, rows_of: tuple[str, pa.Table]) 
         "anomaly_percentile": scores.anomaly_percentile,
         "log_likelihood": scores.log_likelihood,
     }
-    for name, modes in zip(release.measured_columns, scores.modes.T, strict=True):
+    for name, modes in zip(release.measured_columns, release.modes(X).T, strict=True):
         answers[f"{name}_mode"] = np.ascontiguousarray(modes)
     rows = table.select(keys or release.columns).replace_schema_metadata(None)
     _check_names(rows.column_names, answers)
