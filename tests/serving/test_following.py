@@ -1,5 +1,6 @@
 """The service follows the history's head and nothing else, and keeps the last good release."""
 
+import gc
 import shutil
 import time
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from modemap.lifecycle.history import PROMOTION, History, describe
-from modemap.serving.following import Follower, champion_source
+from modemap.serving.following import Follower, champion_source, directory_source
 from modemap.tracking import Registry, open_store
 
 pytestmark = pytest.mark.workflow
@@ -68,6 +69,23 @@ def test_the_head_of_the_history_is_served_and_the_alias_is_not(
 
     assert project.look() == second.number
     assert project.follower.served.digest == second.digest
+
+
+def test_what_serves_first_is_not_searched_for_garbage(tiny_release):
+    """Neither the release nor what was imported for it; what comes later is, as ever."""
+    gc.unfreeze()
+    try:
+        follower = Follower(directory_source(tiny_release), 60.0)
+
+        follower.look()
+
+        later = [[]]
+        follower.look()
+        searched = {id(found) for found in gc.get_objects()}
+        assert id(follower.served.release) not in searched
+        assert id(later) in searched
+    finally:
+        gc.unfreeze()
 
 
 def test_a_damaged_champion_does_not_take_over(project, tiny_release, make_release, tmp_path):

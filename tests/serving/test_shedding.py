@@ -5,10 +5,12 @@ import contextlib
 import json
 import socket
 from collections.abc import AsyncIterator
+from unittest.mock import Mock
 
 import pytest
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
 
 from modemap.params import ServeParams
 from modemap.serving.limits import OPEN, full
@@ -179,6 +181,40 @@ def test_a_plain_request_is_known_by_its_path():
     assert whole_post(_post()) == "/v1/score"
     assert whole_post(_post("/x?y=1", b"\r\n\r\nConnection: close")) == "/x"
     assert whole_post(_post().replace(b"Content-Length: ", b"CONTENT-LENGTH:")) == "/v1/score"
+
+
+@pytest.mark.parametrize("parts", [[b"whole"], [b"first", b"second"], [b""]])
+def test_the_head_of_an_answer_goes_with_its_body(parts):
+    """Each is written once: the head with what follows it, later parts as they come."""
+
+    async def answers(scope, receive, send):
+        del scope, receive
+        headers = [(b"content-length", b"%d" % len(b"".join(parts)))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        for i, body in enumerate(parts):
+            more = i + 1 < len(parts)
+            await send({"type": "http.response.body", "body": body, "more_body": more})
+
+    async def written():
+        state, transport = ServerState(), Mock()
+        transport.get_extra_info.return_value = None
+        transport.is_closing.return_value = False
+        config = uvicorn.Config(answers, http=shedding(1, print), lifespan="off")
+        protocol = config.http(config=config, server_state=state, app_state={})
+        protocol.connection_made(transport)
+        found = []
+        for _ in range(2):
+            protocol.data_received(_post())
+            await asyncio.gather(*state.tasks)
+            found.append([call.args[0] for call in transport.write.mock_calls if call.args[0]])
+            transport.write.reset_mock()
+        protocol.connection_lost(None)
+        return found
+
+    for first, *others in asyncio.run(written()):
+        head, _, body = first.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+        assert [body, *others] == parts
 
 
 def test_refusals_are_counted(client):

@@ -5,9 +5,10 @@ it has let in would wait for their turn behind them.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from h11 import CLIENT, IDLE, SERVER
+from h11 import CLIENT, IDLE, SERVER, Connection, Event, Response
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from modemap.serving.limits import OPEN, full
@@ -16,6 +17,7 @@ from modemap.serving.problems import Problem
 __all__ = ["shedding", "whole_post"]
 
 BETWEEN_REQUESTS = {CLIENT: IDLE, SERVER: IDLE}
+MAX_HEAD = 1 << 16  # bytes, uvicorn's own limit
 LENGTH = re.compile(rb"(?im)^content-length:[ \t]*(\d{1,12})[ \t]*$")
 NOT_PLAIN = re.compile(rb"(?im)^(transfer-encoding|expect|connection|upgrade):")
 
@@ -30,6 +32,10 @@ def shedding(limit: int, refused: Callable[[str], None]) -> type[H11Protocol]:
     answer = _as_bytes(full(limit))
 
     class Shedding(H11Protocol):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.conn = _Joining(SERVER, MAX_HEAD)
+
         def data_received(self, data: bytes) -> None:
             if len(self.tasks) >= limit and self.conn.states == BETWEEN_REQUESTS:
                 path = None if self.conn.trailing_data[0] else whole_post(data)
@@ -53,6 +59,21 @@ def whole_post(data: bytes) -> str | None:
     if len(lengths) != 1 or int(lengths[0]) != len(body) or NOT_PLAIN.search(fields):
         return None
     return words[1].partition(b"?")[0].decode("ascii", "replace")
+
+
+class _Joining(Connection):
+    """HTTP that sends an answer's head with what follows it: each write wakes the caller."""
+
+    _head: Sequence[bytes] = ()
+
+    def send_with_data_passthrough(self, event: Event) -> list[bytes] | None:
+        data = super().send_with_data_passthrough(event)
+        if data is None:
+            return None
+        head, self._head = self._head, ()
+        if isinstance(event, Response):
+            self._head, data = data, []
+        return [*head, *data]
 
 
 def _as_bytes(problem: Problem) -> bytes:
