@@ -245,7 +245,7 @@ def test_an_absurd_value_is_blamed(project, rows, tmp_path):
 
     assert plain.sentence == "No column makes it unusual."
     assert odd.columns[0].column == "delay"
-    assert odd.columns[0].place == "the highest of all"
+    assert odd.columns[0].place == "above all training rows"
     assert odd.sentence.startswith("delay ")
     assert odd.anomaly_percentile == 100
 

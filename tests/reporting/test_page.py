@@ -115,7 +115,7 @@ def test_the_report_tells_every_fact(story):
         "1 batch kept all 2 rules",
         "delay much lower median −4, others 15",
         "delay slightly higher",
-        "delay 1,301 the highest of all +58.8",
+        "delay 1,301 above all training rows +58.8",
         "distance 80 not unusual by itself −0.5 total +58.3",
         "+0.25 worse",
         "+1.5 better",

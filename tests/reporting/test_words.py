@@ -43,6 +43,12 @@ def test_a_number_has_the_digits_that_count(value, text):
     assert number(value) == text
 
 
+@pytest.mark.parametrize(("value", "text"), [(999.7, "1,000"), (867.74, "868"), (0.05303, "0.053")])
+def test_a_scale_has_fewer_digits(value, text):
+    """And no power of ten where a number rounds up to a thousand."""
+    assert number(value, 3) == text
+
+
 @pytest.mark.parametrize(
     ("share", "text"),
     [(0, "0 %"), (7.41e-5, "0.0074 %"), (0.653, "65.3 %"), (0.99995, "> 99.9 %"), (1, "100 %"),
@@ -71,9 +77,9 @@ def test_an_effect_is_named_by_its_size(effect, word):
 @pytest.mark.parametrize(
     ("below", "above", "text"),
     [
-        (0.99995, 0.0, "the highest of all"),
+        (0.99995, 0.0, "above all training rows"),
         (0.995, 0.0042, "among the highest 0.5 %"),
-        (0.0, 0.9, "the lowest of all"),
+        (0.0, 0.9, "below all training rows"),
         (0.0002, 0.9, "among the lowest 0.1 %"),
         (0.4, 0.6, "not unusual by itself"),
     ],

@@ -43,8 +43,8 @@ def reasons_of(release: Release, X: FloatArray, train: FloatArray) -> list[list[
     surprise = release.surprise(scaled)
     train, values = release.measured(train), release.measured(X)
     nats = surprise[: len(X)] - surprise[len(X) :].mean(axis=0)
-    below = np.array([[np.mean(train[:, j] < v) for j, v in enumerate(x)] for x in values])
-    above = np.array([[np.mean(train[:, j] > v) for j, v in enumerate(x)] for x in values])
+    below = np.array([[np.mean(train[:, j] <= v) for j, v in enumerate(x)] for x in values])
+    above = np.array([[np.mean(train[:, j] >= v) for j, v in enumerate(x)] for x in values])
     found = []
     for i, row in enumerate(values):
         numbers = zip(release.measured_columns, row, nats[i], below[i], above[i], strict=True)

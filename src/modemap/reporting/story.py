@@ -149,8 +149,8 @@ class Reason:
     column: str
     value: float
     nats: float  # beyond what the column adds in a usual row
-    below: float  # share of training values that are smaller
-    above: float
+    below: float  # share of training values that are smaller, or the same
+    above: float  # that are larger, or the same
 
 
 @dataclass(frozen=True)

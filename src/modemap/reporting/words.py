@@ -62,8 +62,8 @@ METRICS: Mapping[str, tuple[str, str, str]] = {  # name -> as people call it, me
 }
 
 
-def number(value: float | str | None) -> str:
-    """Return a number with four digits that count, or a text as it is."""
+def number(value: float | str | None, digits: int = 4) -> str:
+    """Return a number with so many digits that count, or a text as it is."""
     if value is None:
         return NOTHING
     if isinstance(value, str):
@@ -75,7 +75,8 @@ def number(value: float | str | None) -> str:
         return _signed(f"{value:,.0f}")
     if abs(value) >= MANY:
         return _signed(f"{value:,.0f}" if abs(value) < HUGE else f"{value:.3e}")
-    return _signed(f"{value:.4g}")
+    text = f"{value:.{digits}g}"
+    return _signed(f"{value:,.0f}" if "e+" in text else text)
 
 
 def _signed(text: str) -> str:
@@ -153,9 +154,10 @@ def held(jaccard: float) -> str:
 
 def place_of(reason: Reason) -> str:
     """Return in words where the value lies among the training rows' values."""
-    for side, beyond in (("highest", reason.above), ("lowest", reason.below)):
+    sides = (("above", "highest", reason.above), ("below", "lowest", reason.below))
+    for beside, side, beyond in sides:
         if beyond == 0:
-            return f"the {side} of all"
+            return f"{beside} all training rows"
         if beyond <= EXTREME:
             return f"among the {side} {math.ceil(1000 * beyond) / 10:g}\u00a0%"
     return "not unusual by itself"
