@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from modemap.cli import app
 from modemap.data import streams
-from modemap.errors import DataError, ReleaseError
+from modemap.errors import DataError, ParamsError, ReleaseError
 from modemap.estimators.normalizer import ModeNormalizer
 
 N = 5000
@@ -253,3 +253,23 @@ def test_parts_of_another_source_are_not_taken(x, tmp_path):
 
     np.testing.assert_array_equal(np.load("again.npy"), x[::-1])
     assert not list(tmp_path.glob(".*"))
+
+
+def test_no_input_is_written_over(x, tmp_path):
+    """Neither the data nor the model nor the encoded columns."""
+    pq.write_table(pa.table({"x": x}), "x.parquet")
+    modes("fit", "x.parquet", "m.npz")
+    modes("transform", "m.npz", "x.parquet", "encoded.parquet")
+    Path("link.parquet").symlink_to(tmp_path / "x.parquet")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+
+    for command in (
+        ["fit", "x.parquet", "x.parquet"],
+        ["transform", "m.npz", "x.parquet", "./x.parquet"],
+        ["transform", "m.npz", "link.parquet", "x.parquet"],
+        ["inverse", "m.npz", "encoded.parquet", "encoded.parquet"],
+    ):
+        with pytest.raises(ParamsError, match="must not take the place"):
+            modes(*command)
+
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from modemap.cli import app
 from modemap.data import sources
 from modemap.data.flights import FLIGHTS
-from modemap.errors import DataError, RegistryError
+from modemap.errors import DataError, ParamsError, RegistryError
 from modemap.lifecycle.score import score
 from modemap.release import load_release
 
@@ -131,6 +131,40 @@ def test_columns_that_are_wrong_are_named(promoted, tmp_path, change, place, rul
         "rows.parquet",
         "scores.parquet",
     ]
+
+
+@pytest.mark.parametrize("how", ["file", "dots", "folder", "glob", "partition", "link", "hardlink"])
+def test_the_source_is_never_written_over(promoted, table, tmp_path, how):
+    """Whatever names it: a path, a folder, a glob, a partition, a link."""
+    source = tmp_path / "in" / "year=2024" / "rows.parquet"
+    source.parent.mkdir(parents=True)
+    source.write_bytes(table.read_bytes())
+    link, hardlink = tmp_path / "link.parquet", tmp_path / "hard.parquet"
+    link.symlink_to(source)
+    hardlink.hardlink_to(source)
+    named, output = {
+        "file": (source, source),
+        "dots": (source, source.parent / ".." / "year=2024" / "rows.parquet"),
+        "folder": (tmp_path / "in", source),
+        "glob": (tmp_path / "in" / "*" / "*.parquet", source),
+        "partition": (source.parent, source),
+        "link": (link, source),
+        "hardlink": (source, hardlink),
+    }[how]
+
+    with pytest.raises(ParamsError, match="must not take the place") as refused:
+        score(promoted.root, str(named), output)
+
+    assert refused.value.exit_code == 2
+    assert source.read_bytes() == table.read_bytes()
+    assert not list(tmp_path.rglob("*.resume"))
+
+
+def test_a_folder_of_the_output_is_made(promoted, table, tmp_path):
+    """As `modemap modes` makes it; a file beside those of the source is another file."""
+    score(promoted.root, str(table), tmp_path / "new" / "deep" / "scores.parquet")
+
+    assert (tmp_path / "new" / "deep" / "scores.parquet").is_file()
 
 
 def test_keys_suffixes_and_versions_that_are_none_are_told(promoted, table, tmp_path):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from modemap.data.encoded import decoded_schema, encoded_schema, encoding_of, table_of, typed
+from modemap.data.outputs import check_spares
 from modemap.data.parts import keeping_parts
 from modemap.data.streams import Watch, open_tables, unwatched, writing
 from modemap.errors import DataError
@@ -35,7 +36,10 @@ def fit_modes(
         If the file cannot be read, or a column has no value or an infinite one.
     ValueError
         If ``components`` is no number of modes.
+    ParamsError
+        If ``model`` is the file ``data``, as in the functions below.
     """
+    check_spares(model, [data], "modemap modes fit")
     tables = open_tables(data, columns).watched(watch, "counting")
     normalizer = ModeNormalizer(components, encoding=encoding, random_state=seed, n_jobs=n_threads)
     try:
@@ -65,6 +69,7 @@ def transform_modes(
     ReleaseError
         If ``model`` is no normaliser.
     """
+    check_spares(encoded, [data, model], "modemap modes transform")
     normalizer = ModeNormalizer.load(model).set_params(n_jobs=n_threads)
     _check_suffix(encoded)
     names = [str(name) for name in getattr(normalizer, "feature_names_in_", ())]
@@ -103,6 +108,7 @@ def inverse_modes(
     ReleaseError
         If ``model`` is no normaliser.
     """
+    check_spares(data, [encoded, model], "modemap modes inverse")
     normalizer = ModeNormalizer.load(model).set_params(n_jobs=n_threads)
     _check_suffix(encoded)
     tables = open_tables(encoded).watched(watch, "decoding")

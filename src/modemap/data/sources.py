@@ -18,7 +18,14 @@ from modemap.data.queries import is_query
 from modemap.data.tables import SUFFIXES, read_tables
 from modemap.errors import DataError
 
-__all__ = ["is_watchable", "source_identity", "source_of", "source_pieces", "source_root"]
+__all__ = [
+    "is_watchable",
+    "source_files",
+    "source_identity",
+    "source_of",
+    "source_pieces",
+    "source_root",
+]
 
 KNOWN_FILES = tuple(f"*{suffix}" for suffix in SUFFIXES)
 
@@ -69,6 +76,19 @@ def source_of(place: str) -> str:
 def is_watchable(source: str) -> bool:
     """Tell whether DVC can see by itself that the rows of ``source`` changed."""
     return source == FLIGHTS or not (is_query(source) or is_stored(source))
+
+
+def source_files(source: str) -> list[Path]:
+    """Return the files of this machine that ``source`` names: none of flights or of a store.
+
+    Raises
+    ------
+    DataError
+        If a glob matches nothing.
+    """
+    if source == FLIGHTS or is_stored(source):
+        return []
+    return [path for _, path in _files(source) if isinstance(path, Path)]
 
 
 def source_identity(source: str) -> list[object]:

@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from modemap.data.outputs import check_spares
 from modemap.data.parts import keeping_parts
-from modemap.data.sources import source_identity, source_of, source_pieces
+from modemap.data.sources import source_files, source_identity, source_of, source_pieces
 from modemap.data.streams import Watch, unwatched, writing
 from modemap.errors import DataError, RegistryError
 from modemap.lifecycle.candidate import Promoted
@@ -60,7 +61,8 @@ def score(
     source : str
         A file, a folder, a glob, or whatever else ``ingest.source`` may name.
     output : Path
-        The Parquet file to write; its schema names model, version and digest.
+        The Parquet file to write; its schema names model, version and digest. No file of the
+        source; its folder is made.
     number : int, optional
         A version.
     key : sequence of str, optional
@@ -73,11 +75,14 @@ def score(
     ------
     DataError
         If the source cannot be read, or lacks a column or a kind of value that training took.
+    ParamsError
+        If ``output`` is a file of the source.
     RegistryError, ReleaseError
         If there is no such version, or it is damaged.
     """
     _check_suffix(output)
     source = source_of(source)
+    check_spares(output, source_files(source), "modemap score")
     registry = Registry(open_store(root, load_params(root / "params.yaml").project))
     version = _version(registry, number)
     with tempfile.TemporaryDirectory(prefix="modemap-score-") as folder:
