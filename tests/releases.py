@@ -27,14 +27,15 @@ def write_release(
     decorrelate: str = "none",
     map_only: Mapping[str, str | None] | None = None,
     prepare: Mapping[str, Any] | None = None,
+    zones: Mapping[str, str] | None = None,
     missing: Mapping[str, str] | None = None,
     mixture_arguments: Mapping[str, Any] | None = None,
     **som_arguments: Any,
 ) -> Path:
     """Write a release of ``rows``, (n_rows, n_columns), into ``folder``; return it.
 
-    ``map_only`` names the last columns, those that are derived, ``prepare`` from which; ``missing``
-    the policies of columns other than ``"drop"``.
+    ``map_only`` names the last columns, those that are derived, ``prepare`` from which, ``zones``
+    their zones; ``missing`` the policies of columns other than ``"drop"``.
     """
     folder.mkdir(parents=True)
     policies = dict.fromkeys(columns, "drop") | dict(missing or {})
@@ -61,5 +62,5 @@ def write_release(
     save_state(folder / "anomaly.npz", "anomaly", {}, {"log_likelihood": quantiles})
     write_golden(folder)
     params = {"train_som": arguments | som_arguments, **({"prepare": prepare} if prepare else {})}
-    write_manifest(folder, columns=columns, params=params)
+    write_manifest(folder, columns=columns, params=params, zones=zones)
     return folder

@@ -247,3 +247,16 @@ def test_verifying_needs_no_estimator():
     code = "import sys, modemap.release; sys.exit(bool({'numba', 'sklearn'} & set(sys.modules)))"
 
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_zones_of_times_are_named_where_there_are_some(release):
+    """A release of other tables has the bytes it had before."""
+    before = (release / "manifest.json").read_bytes()
+    columns, params = (read_json(release / "manifest.json")[name] for name in ("columns", "params"))
+
+    for zones in ({"at": "America/New_York"}, {}):
+        (release / "manifest.json").unlink()
+        write_manifest(release, columns=columns, params=params, zones=zones)
+        assert verify_release(release).get("zones", {}) == zones
+
+    assert (release / "manifest.json").read_bytes() == before

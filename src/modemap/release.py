@@ -192,7 +192,11 @@ def unit_positions(som: "SelfOrganizingMap") -> FloatArray:
 
 
 def write_manifest(
-    directory: Path, *, columns: Sequence[str], params: Mapping[str, Any]
+    directory: Path,
+    *,
+    columns: Sequence[str],
+    params: Mapping[str, Any],
+    zones: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Write the manifest of the parts in ``directory`` and return it: the release is complete.
 
@@ -204,6 +208,8 @@ def write_manifest(
         Columns of the rows it takes, in order.
     params : mapping
         Settings that shaped the models.
+    zones : mapping of str to str, optional
+        The zones of the times from which columns are derived; none of a time without a zone.
 
     Raises
     ------
@@ -228,6 +234,8 @@ def write_manifest(
         },
         "files": {name: _entry(directory / name) for name in names},
     }
+    if zones:
+        manifest["zones"] = dict(zones)
     write_json(directory / MANIFEST, manifest)
     return manifest
 

@@ -1,5 +1,6 @@
 """Rows of a table as a release takes them, columns derived from categories and times among them."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -7,7 +8,8 @@ import pyarrow as pa
 import pytest
 
 from modemap.data.derived import derive, derived_names
-from modemap.data.intake import Intake
+from modemap.data.intake import NO_ZONE, ZONE, Intake
+from modemap.errors import DataError
 from modemap.lifecycle.observe import Wanted, observe
 from modemap.release import load_release
 from tests.releases import write_release
@@ -45,6 +47,7 @@ def trained(table, tmp_path_factory):
         ["depth", "breadth", *names],
         map_only=names,
         prepare={"categories": CATEGORIES, "times": TIMES},
+        zones=dict.fromkeys(TIMES, "UTC"),
     )
     return load_release(folder), X
 
@@ -70,3 +73,49 @@ def test_what_is_observed_is_what_the_models_saw(table, trained):
     )
     assert seen.models.distances.n == len(X)
     assert seen.models.distances.quantiles([0.5])[0] == pytest.approx(np.median(distances), rel=0.1)
+
+
+def _with(table, name, values):
+    return table.set_column(table.column_names.index(name), name, values)
+
+
+def test_an_instant_has_the_parts_of_training_s_clocks(table, trained):
+    """Whatever zone it is written in."""
+    release, X = trained
+    abroad = _with(table, "left", table["left"].cast(pa.timestamp("ms", "Asia/Kolkata")))
+
+    np.testing.assert_array_equal(Intake(release).matrix(abroad), X)
+
+
+@pytest.mark.parametrize("kind", [pa.timestamp("us"), pa.date32()])
+def test_times_without_the_zone_of_training_are_refused(table, trained, kind):
+    """Nobody knows which instants they are, in a row to score as in a window to observe."""
+    release, _ = trained
+    local = _with(table, "left", table["left"].cast(kind, safe=False))
+
+    with pytest.raises(DataError, match=ZONE) as refused:
+        Intake(release).matrix(local)
+    with pytest.raises(DataError, match=ZONE):
+        observe([local], Wanted(["depth", "breadth"], list(CATEGORIES)), release)
+
+    assert refused.value.place == "column `left`"
+
+
+def test_a_zone_that_training_is_not_known_to_have_had_is_refused(table, trained):
+    """As of a release that was made before zones were kept."""
+    release, _ = trained
+    manifest = {name: said for name, said in release.manifest.items() if name != "zones"}
+
+    with pytest.raises(DataError, match=NO_ZONE):
+        Intake(replace(release, manifest=manifest)).matrix(table)
+
+
+@pytest.mark.parametrize("values", [pa.array([1.5] * 400), pa.array(["noon"] * 400)])
+def test_what_is_no_time_is_refused(table, trained, values):
+    """The message names the column and what it holds."""
+    release, _ = trained
+
+    with pytest.raises(DataError, match="must hold times, as in training") as refused:
+        Intake(release).matrix(_with(table, "came", values))
+
+    assert refused.value.found == str(values.type)

@@ -251,3 +251,18 @@ def test_blocks_change_no_metric(prepared, released, tmp_path, monkeypatch):
     assert cut.pop("release_digest") == whole.pop("release_digest")
     assert cut.pop("calibration_by_column") == whole.pop("calibration_by_column")
     assert cut == pytest.approx(whole, rel=1e-12)
+
+
+def test_a_release_keeps_the_zones_that_its_rows_had(prepared, released):
+    """As `prepare` found them in the times it derived columns from."""
+    shares = read_json(prepared / "shares.json")
+    write_json(prepared / "shares.json", shares | {"zones": {"at": "Europe/Zurich"}})
+    try:
+        _, zoned = released()
+    finally:
+        write_json(prepared / "shares.json", shares)
+
+    _, plain = released()
+
+    assert zoned.manifest["zones"] == {"at": "Europe/Zurich"}
+    assert "zones" not in plain.manifest

@@ -1,5 +1,7 @@
 """From data/raw to the three parts that models see."""
 
+import json
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -277,6 +279,19 @@ def test_categories_and_times_are_derived_and_the_label_is_carried_along(tmp_pat
     changed = rows.set_column(7 - 1, "truth", other).set_column(4, "name", name)
     _prepare(tmp_path, changed, **settings)
     assert (tmp_path / "prepared" / "preparation.npz").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("zone", "zones"), [("America/New_York", {"at": "America/New_York"}), (None, None)]
+)
+def test_the_zone_of_times_is_kept_where_they_have_one(tmp_path, rows, zone, zones):
+    """Of times without one nothing is said, so that nothing else changes."""
+    at = pa.array(np.arange(2000) * 3600, pa.timestamp("s", zone))
+
+    _prepare(tmp_path, rows.append_column("at", at), times={"at": ["hour"]})
+
+    shares = json.loads((tmp_path / "prepared" / "shares.json").read_bytes())
+    assert shares.get("zones") == zones
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 A category becomes an indicator for each level that is listed, 1 where a row has the level and 0
 elsewhere; rows of all other levels, and those without a value, have none and so lie together. A
 part of a time goes round: it becomes the sine and cosine of its angle, both 0 where it is missing.
+Of a time with a zone, parts are those of the zone's clocks.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from modemap.errors import DataError
 
-__all__ = ["PARTS", "derive", "derived_names", "level_texts"]
+__all__ = ["PARTS", "derive", "derived_names", "level_texts", "zone_of"]
 
 FloatArray = NDArray[np.float64]
 Categories = Mapping[str, Sequence[str]]
@@ -63,6 +64,11 @@ def level_texts(values: pa.ChunkedArray) -> pa.ChunkedArray:
         whole = pc.all(pc.equal(values, pc.floor(values))).as_py()
         values = values.cast(pa.int64()) if whole else values
     return values.cast(pa.string())
+
+
+def zone_of(kind: pa.DataType) -> str | None:
+    """Return the zone of a type of times, None where it has none."""
+    return str(kind.tz) if pa.types.is_timestamp(kind) and kind.tz is not None else None
 
 
 def _angle(name: str, values: pa.ChunkedArray, part: str) -> FloatArray:

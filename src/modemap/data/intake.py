@@ -1,22 +1,25 @@
 """Rows of any table as the array that a release takes, and which of them it cannot take."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NoReturn
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from modemap.data.derived import derive
+from modemap.data.derived import derive, zone_of
 from modemap.errors import DataError
 from modemap.estimators.checks import LARGEST
 from modemap.release import Release
 
-__all__ = ["MISSING", "TOO_LARGE", "Intake"]
+__all__ = ["MISSING", "NO_ZONE", "TOO_LARGE", "ZONE", "Intake"]
 
 FloatArray = NDArray[np.float64]
 
 MISSING = "a value must be there: training took no row without it"
 TOO_LARGE = f"a value must not exceed {LARGEST:g}"
+ZONE = "a time must have a zone or an offset, as in training"
+NO_ZONE = "a time must have no zone and no offset: none is known of training"
 NUMBERS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_null)
 
 
@@ -35,12 +38,15 @@ class Intake:
         Columns that must hold numbers.
     categories, times : mapping of str to sequence of str
         Columns from which others are derived.
+    zones : mapping of str to str
+        The zone that each of ``times`` had in training, where it had one.
     """
 
     def __init__(self, release: Release) -> None:
         prepare = release.manifest["params"].get("prepare", {})
         self.categories: Mapping[str, Sequence[str]] = prepare.get("categories", {})
         self.times: Mapping[str, Sequence[str]] = prepare.get("times", {})
+        self.zones: Mapping[str, str] = release.manifest.get("zones", {})
         self.key: list[str] = list(prepare.get("key", ()))
         map_only = release.preparation.map_only or {}
         self.numbers = [name for name in release.columns if name not in map_only]
@@ -78,9 +84,27 @@ class Intake:
         return np.column_stack([numbers, *self.derived(others)])
 
     def derived(self, others: pa.Table) -> list[FloatArray]:
-        """Return the columns that are derived from ``others``, in the release's order."""
-        found = derive(others, self.categories, self.times)
+        """Return the columns that are derived from ``others``, in the release's order.
+
+        Raises
+        ------
+        DataError
+            If a column does not hold what it must.
+        """
+        found = derive(self.as_trained(others), self.categories, self.times)
         return [found[name] for name in self._derived]
+
+    def as_trained(self, others: pa.Table) -> pa.Table:
+        """Return the categories and times of ``others``, instants in the zone of training.
+
+        Raises
+        ------
+        DataError
+            If a time is none, or has a zone where training had none, or the other way round.
+        """
+        columns = {name: others[name] for name in self.categories}
+        columns |= {name: _times(others[name], name, self.zones.get(name)) for name in self.times}
+        return pa.table(columns)
 
     def faults(self, X: FloatArray) -> dict[str, NDArray[np.bool_]]:
         """Return by rule the values of numbers that break it, (n_rows, n_numbers); none, no rule.
@@ -105,3 +129,25 @@ def _numbers(values: pa.ChunkedArray, column: str) -> FloatArray:
             hint="convert it, or mend the export",
         )
     return np.asarray(values.cast(pa.float64(), safe=False).to_numpy())
+
+
+def _times(values: pa.ChunkedArray, column: str, zone: str | None) -> pa.ChunkedArray:
+    kind = values.type
+    if pa.types.is_null(kind):
+        return values.cast(pa.timestamp("us", zone))
+    if not (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
+        hint = "write times as in ISO 8601, or mend the export"
+        _refuse_times(column, "must hold times, as in training", kind, hint)
+    has_zone = zone_of(kind) is not None
+    if zone is not None and not has_zone:
+        _refuse_times(
+            column, ZONE, kind, f"parts of a time are those of {zone}: say which instant it is"
+        )
+    if zone is None and has_zone:
+        hint = "write times by the clocks of training; if these had a zone, train again to keep it"
+        _refuse_times(column, NO_ZONE, kind, hint)
+    return values if zone_of(kind) == zone else values.cast(pa.timestamp(kind.unit, zone))
+
+
+def _refuse_times(column: str, rule: str, kind: pa.DataType, hint: str) -> NoReturn:
+    raise DataError(f"column `{column}`", rule, found=str(kind), hint=hint)

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from modemap.data.intake import Intake
+from modemap.data.intake import NO_ZONE, ZONE, Intake
 from modemap.errors import DataError
 from modemap.release import Release
 from modemap.serving.problems import Problem, of_error
@@ -33,7 +33,8 @@ class Rows:
     X : ndarray of shape (n_rows, n_columns)
         As the release takes them.
     others : pa.Table or None
-        As they came: the columns from which some of ``X`` were derived; None if there are none.
+        The columns from which some of ``X`` were derived, times in the zone of training; None if
+        there are none.
     """
 
     X: FloatArray
@@ -91,7 +92,7 @@ class RowReader:
             X = self._checked(self._intake.matrix(table))
         except DataError as error:
             raise of_error(error) from None
-        return Rows(X, table.select(self._others) if self._others else None)
+        return Rows(X, self._intake.as_trained(table) if self._others else None)
 
     def _fill(self, target: FloatArray, record: Mapping[str, Any], row: int) -> None:
         for j, name in enumerate(self.numbers):
@@ -114,12 +115,16 @@ class RowReader:
     def _completed(self, X: FloatArray, others: Mapping[str, list[Any]]) -> Rows:
         if not others:
             return Rows(self._checked(X))
-        arrays = {name: _arrow(values, name, name in self.times) for name, values in others.items()}
-        table = pa.table(arrays)
+        table = pa.table({name: self._arrow(values, name) for name, values in others.items()})
         try:
             return Rows(self._checked(self._intake.completed(X, table)), table)
         except DataError as error:
             raise of_error(error) from None
+
+    def _arrow(self, values: list[Any], column: str) -> pa.Array:
+        if column in self.times:
+            return _times(values, column, self._intake.zones.get(column))
+        return _levels(values, column)
 
     def _checked(self, X: FloatArray) -> FloatArray:
         for rule, where in self._intake.faults(X).items():
@@ -145,19 +150,30 @@ def _listed(values: object, column: str) -> list[Any]:
     return values
 
 
-def _arrow(values: list[Any], column: str, is_time: bool) -> pa.Array:
+def _times(values: list[Any], column: str, zone: str | None) -> pa.Array:
+    kind = pa.timestamp("us", zone)
+    if (array := _parsed(values, kind)) is not None:
+        return array
+    row = next(i for i, value in enumerate(values) if _parsed([value], kind) is None)
+    rule = "a time must be written as in ISO 8601, such as 2026-01-31T12:00:00"
+    if _parsed([values[row]], pa.timestamp("us", None if zone else "UTC")) is not None:
+        rule = ZONE if zone else NO_ZONE
+    return _refuse(rule, row=row, column=column, found=repr(values[row])[:80])
+
+
+def _parsed(values: list[Any], kind: pa.DataType) -> pa.Array | None:
     try:
-        array = pa.array(values)
-        if not is_time:
-            return array
-        texts = array.cast(pa.string())
-        try:
-            return texts.cast(pa.timestamp("us"))
-        except pa.ArrowInvalid:  # with a zone
-            return texts.cast(pa.timestamp("us", tz="UTC"))
-    except (pa.ArrowException, TypeError) as error:
-        what = "a time must be written as in ISO 8601" if is_time else "levels must be of one kind"
-        return _refuse(what, column=column, found=" ".join(str(error).split())[:200])
+        return pa.array(values, pa.string()).cast(kind)
+    except (pa.ArrowException, TypeError, UnicodeError):
+        return None
+
+
+def _levels(values: list[Any], column: str) -> pa.Array:
+    try:
+        return pa.array(values)
+    except (pa.ArrowException, TypeError):
+        kinds = sorted({type(value).__name__ for value in values if value is not None})
+        return _refuse("levels must be of one kind", column=column, found=", ".join(kinds))
 
 
 def _some(names: Sequence[str]) -> str:

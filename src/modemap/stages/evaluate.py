@@ -36,7 +36,7 @@ from modemap.reporting.pictures import draw_calibration
 from modemap.sketch import ColumnSketch, sketches_of
 from modemap.stages.entry import run_stage
 from modemap.stages.progress import track
-from modemap.stages.reference import keep_reference
+from modemap.stages.reference import keep_reference, zones_of
 from modemap.stages.tallies import LabelCounts, Mean, sampled
 from modemap.stages.train_som import grid_of, new_map
 
@@ -64,7 +64,7 @@ def assemble(prepared: Path, som: Path, mixture: Path, release: Path, params: Pa
             keep_reference(prepared, read_parts(folder), folder)
         # Without defaults: whether they are written into params.yaml changes no release.
         written = params.model_dump(include=MODEL_PARAMS, mode="json", exclude_defaults=True)
-        write_manifest(folder, columns=columns, params=written)
+        write_manifest(folder, columns=columns, params=written, zones=zones_of(prepared))
     return load_release(release)
 
 

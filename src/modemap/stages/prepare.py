@@ -1,11 +1,13 @@
 """Split the rows, decide what becomes of missing values, learn the scale from training rows."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
 from modemap.data.batches import Batch, batch_file, read_manifest
-from modemap.data.derived import derived_names
+from modemap.data.derived import derived_names, zone_of
 from modemap.data.kept import Kept, keeping
 from modemap.data.matrix import prepared_batches
 from modemap.data.memory import Memory, memory_of
@@ -69,7 +71,8 @@ def prepare(
             train = prepared_batches(staged, "train", preparation.columns)
             preparation.fit_directions(train.batches())
         preparation.save(staged / PREPARATION)
-        write_json(staged / SHARES, total.shares(list(params.columns)))
+        shares = total.shares(list(params.columns)) | _zones(raw, params.times)
+        write_json(staged / SHARES, shares)
     n_rows = dict(zip(SPLITS, total.rows.tolist(), strict=True))
     write_json(report, {"rows": n_rows, **_losses(total, params)})
     return {**n_rows, "dropped": total.dropped}
@@ -167,6 +170,15 @@ class _Splitting:
                 for i, split in enumerate(SPLITS):
                     append(split, table.filter(kept & (sides == i)))
         return summary
+
+
+def _zones(raw: Path, times: Iterable[str]) -> dict[str, object]:
+    """Return the zones of the columns ``times`` that have one, nothing where none has."""
+    batches = read_manifest(raw).batches
+    schema = pq.read_schema(raw / batches[0].file_name)  # all have the same
+    kinds = {name: schema.field(name).type for name in times}
+    zones = {name: zone_of(kind) for name, kind in kinds.items() if zone_of(kind) is not None}
+    return {"zones": zones} if zones else {}
 
 
 def _losses(total: Summary, params: PrepareParams) -> dict[str, object]:

@@ -15,7 +15,7 @@ from modemap.release import REFERENCE, Release
 from modemap.sketch import sketches_of
 from modemap.stages.tallies import sampled
 
-__all__ = ["keep_reference"]
+__all__ = ["keep_reference", "zones_of"]
 
 
 def keep_reference(prepared: Path, release: Release, folder: Path) -> None:
@@ -37,6 +37,17 @@ def keep_reference(prepared: Path, release: Release, folder: Path) -> None:
         models=see(release, sampled(prepared, "validation", release.columns, (), MAX_SAMPLE)),
     )
     save_reference(folder / REFERENCE, Reference.of(seen))
+
+
+def zones_of(prepared: Path) -> dict[str, str]:
+    """Return the zones of the times from which prepared columns are derived, where they have one.
+
+    Raises
+    ------
+    DataError
+        If what `prepare` counted cannot be read.
+    """
+    return dict(_shares(prepared / SHARES).get("zones", {}))
 
 
 def _shares(path: Path) -> dict[str, Any]:
