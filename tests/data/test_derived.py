@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from modemap.data.derived import derive, derived_names, level_texts
+from modemap.data.derived import derive, derived_names, level_texts, listed_texts
 from modemap.errors import DataError
 
 
@@ -65,3 +65,54 @@ def test_a_part_of_what_is_no_time_is_refused():
     """The message names the column."""
     with pytest.raises(DataError, match=r"column `n`: a column in prepare\.times must hold times"):
         derive(pa.table({"n": [1]}), {}, {"n": ["hour"]})
+
+
+TRUTHS = [
+    pa.array([True, False, None]),
+    pa.array([1, 0, None]),
+    pa.array([1.0, 0.0, None]),
+    pa.array(["TRUE", "False", None]),
+    pa.array(["1", "0", None]),
+]
+
+
+@pytest.mark.parametrize("values", TRUTHS)
+@pytest.mark.parametrize(
+    "listed",
+    [["true"], ["false"], ["false", "true"], ["True", "False"], ["TRUE"], ["1"], ["0", "1"]],
+)
+def test_true_and_false_are_the_same_in_every_form(values, listed):
+    """Whatever training called them, and what is missing is neither."""
+    columns = derive(pa.table({"late": values}), {"late": listed}, {}).values()
+
+    expected = [
+        [1.0, 0.0, 0.0] if level.lower() in "true 1" else [0.0, 1.0, 0.0] for level in listed
+    ]
+    assert [column.tolist() for column in columns] == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        (["ja", "nein"], "'ja'"),
+        (["true", "yes"], "'yes'"),
+        ([0, 2], "'2'"),
+        ([0.0, 0.5], "'0.5'"),
+        ([""], "''"),
+    ],
+)
+@pytest.mark.parametrize("listed", [["true"], ["False", "True"]])
+def test_what_is_neither_true_nor_false_is_refused(values, found, listed):
+    """The message names the column and the value."""
+    with pytest.raises(DataError, match="column `late`: must hold true or false") as refused:
+        derive(pa.table({"late": values}), {"late": listed}, {})
+
+    assert refused.value.found == found
+
+
+def test_other_levels_are_texts_as_they_stand():
+    """True and false among levels of another kind are levels like them."""
+    texts = ["true", "maybe", None, "TRUE"]
+
+    for listed in (["true", "maybe"], [], ["a"]):
+        assert listed_texts("kind", pa.chunked_array([texts]), listed).to_pylist() == texts

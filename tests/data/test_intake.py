@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from modemap.data.derived import derive, derived_names
@@ -119,3 +120,55 @@ def test_what_is_no_time_is_refused(table, trained, values):
         Intake(release).matrix(_with(table, "came", values))
 
     assert refused.value.found == str(values.type)
+
+
+@pytest.fixture(scope="module")
+def flagged(table, tmp_path_factory):
+    """Return a release whose map sees a boolean, its rows, and the array it was trained on."""
+    rows = table.select(["depth", "breadth"])
+    rows = rows.append_column("late", pc.greater(table["depth"], 3.0))
+    listed = {"late": ["true"]}
+    names = derived_names(listed, {})
+    numbers = [table[name].to_numpy() for name in ("depth", "breadth")]
+    X = np.column_stack([*numbers, *derive(rows, listed, {}).values()])
+    folder = write_release(
+        tmp_path_factory.mktemp("flagged") / "release",
+        X,
+        ["depth", "breadth", *names],
+        map_only=names,
+        prepare={"categories": listed},
+    )
+    return load_release(folder), rows, X
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda late: late.cast(pa.int64()),
+        lambda late: late.cast(pa.float64()),
+        lambda late: pc.if_else(late, "True", "False"),
+        lambda late: pc.if_else(late, "TRUE", "FALSE"),
+    ],
+)
+def test_a_boolean_is_the_same_in_every_form(flagged, form):
+    """In a row to score as in a window to observe."""
+    release, rows, X = flagged
+    others = _with(rows, "late", form(rows["late"]))
+
+    seen = observe([others], Wanted(["depth", "breadth"], ["late"]), release)
+
+    np.testing.assert_array_equal(Intake(release).matrix(others), X)
+    np.testing.assert_array_equal(seen.sample, X)
+    counts = {"true": int(X[:, 2].sum()), "false": int((1 - X[:, 2]).sum())}
+    assert seen.levels["late"].counts == counts
+
+
+def test_what_is_no_boolean_is_refused(flagged):
+    """Rather than taken for false."""
+    release, rows, _ = flagged
+    others = _with(rows, "late", pc.if_else(rows["late"], "ja", "nein"))
+
+    with pytest.raises(DataError, match="column `late`: must hold true or false"):
+        Intake(release).matrix(others)
+    with pytest.raises(DataError, match="column `late`: must hold true or false"):
+        observe([others], Wanted(["depth", "breadth"], ["late"]), release)

@@ -70,6 +70,27 @@ def test_rare_levels_are_pooled_and_the_common_ones_listed_first():
     assert "2 rare ones pooled" in decisions.all[1].why
 
 
+@pytest.mark.parametrize(
+    ("values", "levels"),
+    [
+        (pa.array(np.arange(N) % 2 == 0), ("true",)),
+        (pa.array(np.arange(N) % 2), ("1",)),
+        (pa.array(np.arange(N) % 2 == 0, mask=np.arange(N) < 40), ("false", "true")),
+        (pa.array(np.arange(N) % 2, mask=np.arange(N) < 40), ("0", "1")),
+    ],
+)
+def test_a_missing_boolean_is_not_taken_for_false(values, levels):
+    """Where some are missing, true and false are told apart from them."""
+    assert decided({"c": values}).categories == {"c": levels}
+
+
+def test_a_rare_level_beside_true_and_false_is_listed():
+    """Texts are no booleans then, and `prepare` refuses none of them."""
+    values = ["true"] * 250 + ["false"] * 148 + ["unknown", "False"]
+
+    assert decided({"c": values}).categories == {"c": ("true", "false", "unknown")}
+
+
 def test_an_integer_named_like_an_identifier_is_left_out():
     """Customers' numbers repeat, and measure nothing."""
     assert decided({"customer_id": np.arange(N) % 90}).all[1].use == "left out"

@@ -15,12 +15,21 @@ from numpy.typing import NDArray
 
 from modemap.errors import DataError
 
-__all__ = ["PARTS", "derive", "derived_names", "level_texts", "zone_of"]
+__all__ = [
+    "PARTS",
+    "derive",
+    "derived_names",
+    "level_texts",
+    "listed_texts",
+    "lists_truths",
+    "zone_of",
+]
 
 FloatArray = NDArray[np.float64]
 Categories = Mapping[str, Sequence[str]]
 Times = Mapping[str, Sequence[str]]
 
+TRUE, FALSE = ("true", "1"), ("false", "0")  # in any case
 PARTS = {"hour": 24.0, "weekday": 7.0, "season": 366.0}  # and what goes round once
 
 
@@ -43,11 +52,11 @@ def derive(table: pa.Table, categories: Categories, times: Times) -> dict[str, F
     Raises
     ------
     DataError
-        If a column of ``times`` holds no times.
+        If a column of ``times`` holds no times, or one of true and false other values.
     """
     columns = []
     for name, levels in categories.items():
-        texts = level_texts(table[name])
+        texts = listed_texts(name, table[name], levels)
         for level in levels:
             has = pc.fill_null(pc.equal(texts, level), fill_value=False)
             columns.append(has.to_numpy().astype(np.float64))
@@ -64,6 +73,53 @@ def level_texts(values: pa.ChunkedArray) -> pa.ChunkedArray:
         whole = pc.all(pc.equal(values, pc.floor(values))).as_py()
         values = values.cast(pa.int64()) if whole else values
     return values.cast(pa.string())
+
+
+def listed_texts(name: str, values: pa.ChunkedArray, listed: Sequence[str]) -> pa.ChunkedArray:
+    """Return the values of category ``name`` as texts; true and false as ``listed`` spells them.
+
+    Booleans, 0 and 1, and their names in any case are the same where the levels that are listed are
+    true or false, or 0 or 1. The former has no other levels.
+
+    Raises
+    ------
+    DataError
+        If the listed levels are true or false and another value is found.
+    """
+    texts = level_texts(values)
+    spelled = _truths(listed)
+    if spelled is None:
+        return texts
+    yes, no = spelled
+    lower = pc.utf8_lower(texts)
+    is_yes, is_no = (pc.is_in(lower, pa.array(names)) for names in (TRUE, FALSE))
+    if lists_truths(listed):
+        _check_truths(name, texts.filter(pc.invert(pc.or_(is_yes, is_no))).drop_null())
+    return pc.if_else(is_yes, yes, pc.if_else(is_no, no, texts))
+
+
+def lists_truths(listed: Sequence[str]) -> bool:
+    """Tell whether ``listed`` levels are true and false by name, or one of them."""
+    return bool(listed) and {level.lower() for level in listed} <= {TRUE[0], FALSE[0]}
+
+
+def _truths(listed: Sequence[str]) -> tuple[str, str] | None:
+    """Return how ``listed`` levels spell true and false; None if they are other levels."""
+    lower = {level.lower(): level for level in listed}
+    for yes, no in zip(TRUE, FALSE, strict=True):
+        if lower and lower.keys() <= {yes, no}:
+            return lower.get(yes, yes), lower.get(no, no)
+    return None
+
+
+def _check_truths(name: str, others: pa.ChunkedArray) -> None:
+    if len(others):
+        raise DataError(
+            f"column `{name}`",
+            "must hold true or false, as its levels in training",
+            found=repr(others[0].as_py())[:80],
+            hint="write true or false; what is another level, list under prepare.categories",
+        )
 
 
 def zone_of(kind: pa.DataType) -> str | None:

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from modemap.data.derived import derive, zone_of
+from modemap.data.derived import derive, listed_texts, zone_of
 from modemap.errors import DataError
 from modemap.estimators.checks import LARGEST
 from modemap.release import Release
@@ -95,14 +95,18 @@ class Intake:
         return [found[name] for name in self._derived]
 
     def as_trained(self, others: pa.Table) -> pa.Table:
-        """Return the categories and times of ``others``, instants in the zone of training.
+        """Return the categories of ``others`` as texts, and its times in the zone of training.
 
         Raises
         ------
         DataError
-            If a time is none, or has a zone where training had none, or the other way round.
+            If a time is none, or has a zone where training had none, or the other way round, or a
+            boolean is neither true nor false.
         """
-        columns = {name: others[name] for name in self.categories}
+        columns = {
+            name: listed_texts(name, others[name], listed)
+            for name, listed in self.categories.items()
+        }
         columns |= {name: _times(others[name], name, self.zones.get(name)) for name in self.times}
         return pa.table(columns)
 

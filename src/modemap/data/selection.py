@@ -9,7 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from modemap.data.batches import Batch, read_pieces
-from modemap.data.derived import derive, derived_names, level_texts
+from modemap.data.derived import derive, derived_names, listed_texts
 from modemap.data.memory import Memory, memory_of
 from modemap.data.split import row_hashes
 from modemap.errors import DataError
@@ -77,7 +77,12 @@ class Selection:
                 X=np.column_stack([*numbers, *derived.values()]),
                 hashes=row_hashes(table, self.key or table.column_names),
                 labels=table.select(self.labels),
-                levels=pa.table({name: level_texts(table[name]) for name in self.categories}),
+                levels=pa.table(
+                    {
+                        name: listed_texts(name, table[name], listed)
+                        for name, listed in self.categories.items()
+                    }
+                ),
             )
             first_row += len(table)
 

@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from modemap.data.derived import derive
+from modemap.data.derived import derived_names
 from modemap.errors import ReleaseError
 from modemap.export import (
     TOLERANCE,
@@ -95,10 +94,11 @@ def trial_of(release: Release, golden: NDArray[np.float64]) -> Trial:
     X[len(golden) + np.arange(n_numbers), release.preparation.measured_] = np.nan
     known = levels(release)
     texts = {name: _in_turn(listed, len(X)) for name, listed in known.items()}
-    derived = derive(pa.table(texts), known, {}) if texts else {}
-    for name, values in derived.items():
-        X[:, release.columns.index(name)] = values
-    return Trial(release, X, {name: np.array(values, object) for name, values in texts.items()})
+    categories = {name: np.array(values, object) for name, values in texts.items()}
+    for name, listed in known.items():
+        for level, column in zip(listed, derived_names({name: listed}, {}), strict=True):
+            X[:, release.columns.index(column)] = categories[name] == level
+    return Trial(release, X, categories)
 
 
 def _in_turn(listed: list[str], n: int) -> list[str]:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from modemap.data.derived import level_texts
+from modemap.data.derived import listed_texts
 from modemap.data.intake import Intake
 from modemap.estimators.preparation import Preparation
 from modemap.monitoring.levels import MAX_LEVELS, Levels
@@ -78,7 +78,7 @@ def observe(tables: Iterable[pa.Table], wanted: Wanted, release: Release | None 
             columns = rows.columns(table, seen)
             for queue, names in zip(queues, _dealt(list(columns), len(queues)), strict=True):
                 queue.put(_count, {name: columns[name] for name in names}, seen)
-            _count_levels(table, wanted, seen)
+            _count_levels(table, wanted, seen, rows.categories)
         for queue in queues:
             queue.join()
     seen.sample = rows.sample()
@@ -113,6 +113,11 @@ class _Rows:
         self._parts: list[FloatArray] = []
         self._step, self._next, self._n_sampled = 1, 0, 0
         self._n_columns = len(release.columns if release else wanted.numbers)
+
+    @property
+    def categories(self) -> Mapping[str, Sequence[str]]:
+        """Return the levels that the release lists of its categories."""
+        return self._intake.categories if self._intake else {}
 
     def columns(self, table: pa.Table, seen: Observed) -> dict[str, FloatArray]:
         """Return the columns of one table to count, and take rows of it into the sample."""
@@ -185,13 +190,16 @@ def _count(columns: Mapping[str, FloatArray], seen: Observed) -> None:
             seen.broken[name] = str(error)
 
 
-def _count_levels(table: pa.Table, wanted: Wanted, seen: Observed) -> None:
+def _count_levels(
+    table: pa.Table, wanted: Wanted, seen: Observed, listed: Mapping[str, Sequence[str]]
+) -> None:
     for name in wanted.levels:
         levels = seen.levels[name]
         if name in seen.broken or len(levels.counts) > MAX_LEVELS:
             continue
         seen.n_missing[name] += table[name].null_count
-        found = pc.value_counts(level_texts(table[name]).drop_null())
+        texts = listed_texts(name, table[name], listed.get(name, ()))
+        found = pc.value_counts(texts.drop_null())
         levels.add({str(pair["values"]): pair["counts"].as_py() for pair in found})
 
 

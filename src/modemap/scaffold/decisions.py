@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from modemap.data.derived import lists_truths
 from modemap.data.profile import ColumnProfile, Profile
 from modemap.errors import DataError, ParamsError
 
@@ -122,9 +123,10 @@ def _number(column: ColumnProfile) -> Decision:
     if unusable := _unusable(column, kind):
         return unusable
     if column.distinct == 2 and column.kind == "integer":  # noqa: PLR2004
-        level = max(column.levels, key=int)
+        first, second = sorted(column.levels, key=int)
+        levels = (first, second) if column.missing_share else (second,)
         why = "two values, so it indicates; a density of two points is none"
-        return Decision(column, "boolean", MAP, why, levels=(level,))
+        return Decision(column, "boolean", MAP, why, levels=levels)
     count = "more than 65,536" if column.distinct is None else f"{column.distinct:,}"
     return Decision(column, kind, BOTH, f"{count} values from {column.low:g} to {column.high:g}")
 
@@ -161,7 +163,11 @@ def _category(column: ColumnProfile) -> Decision:
     if share > ALMOST_ALL:
         return Decision(column, "nearly constant", OUT, f"{top!r} in {share:.1%} of the rows")
     levels = [text for text, count in column.levels.items() if count >= RARE * column.rows]
-    levels = ["true"] if is_boolean else levels[:MAX_LEVELS]
+    truths = ["false", "true"] if column.missing_share else ["true"]  # what is missing is neither
+    levels = truths if is_boolean else levels[:MAX_LEVELS]
+    others = [text for text in column.levels if not lists_truths([text])]
+    if not is_boolean and others and lists_truths(levels):
+        levels = [*levels[: MAX_LEVELS - 1], others[0]]  # so that it is no boolean
     covered = sum(column.levels.get(level, 0) for level in levels) / column.present
     if covered < MIN_COVERED and not is_boolean:
         why = (

@@ -170,8 +170,11 @@ def _parsed(values: list[Any], kind: pa.DataType) -> pa.Array | None:
 
 def _levels(values: list[Any], column: str) -> pa.Array:
     try:
-        return pa.array(values)
-    except (pa.ArrowException, TypeError):
+        array = pa.array(values)
+        if pa.types.is_nested(array.type):
+            raise TypeError
+        return array
+    except (pa.ArrowException, TypeError, UnicodeError):
         kinds = sorted({type(value).__name__ for value in values if value is not None})
         return _refuse("levels must be of one kind", column=column, found=", ".join(kinds))
 
