@@ -95,3 +95,22 @@ def test_levels_of_two_kinds_are_named(client):
     told = client.post("/v1/score", json={"rows": rows}).json()
 
     assert (told["title"], told["found"]) == ("levels must be of one kind", "int, str")
+
+
+def test_the_example_can_be_sent_as_it_is(client):
+    """It has the columns of a row, and none that the map made of them."""
+    (model,) = client.get("/v1/models").json()["models"]
+
+    answer = client.post("/v1/score", json={"rows": [model["example"]]})
+
+    assert list(model["example"]) == model["columns"] == ["delay", "distance", *CATEGORIES, *TIMES]
+    assert answer.status_code == 200, answer.text
+    assert client.post("/v1/explain", json={"rows": [model["example"]]}).status_code == 200
+
+
+def test_the_page_offers_levels_and_says_how_times_are_written(client):
+    """Each input of a category lists its levels, whatever signs they have."""
+    page = client.get("/").text
+
+    assert '<option value="a"></option><option value="&lt;b&gt;"></option>' in page
+    assert 'placeholder="as 2026-01-31T12:00:00' in page

@@ -19,16 +19,24 @@ DIGITS = 6  # of an example's values
 
 def page(served: Served) -> str:
     """Return the page of what is served now, self-contained."""
-    example = {name: served.example.get(name, "") for name in served.reader.columns}
+    reader = served.reader
     text: str = _template().render(
         version=served.version,
         digest=served.digest,
-        example={k: float(f"{v:.{DIGITS}g}") if v != "" else "" for k, v in example.items()},
-        numbers=served.reader.numbers,
+        example={name: _short(served.example.get(name)) for name in reader.columns},
+        numbers=reader.numbers,
+        levels={name: listed for name, listed in reader.categories.items() if listed},
+        times={name: reader.written_time(name) for name in reader.times},
         picture=_script(_picture(served)),
         script=Markup(files(__package__).joinpath("templates", "page.js").read_text("utf-8")),  # noqa: S704  # ours
     )
     return text
+
+
+def _short(value: Any) -> Any:
+    if value is None:
+        return ""
+    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
 
 
 def _picture(served: Served) -> dict[str, Any]:

@@ -21,6 +21,7 @@ __all__ = ["RowReader", "Rows"]
 FloatArray = NDArray[np.float64]
 
 ABSENT = object()
+NOON = "2026-01-31T12:00:00"
 N_NAMED = 10  # columns that a message lists
 
 
@@ -47,12 +48,26 @@ class RowReader:
     def __init__(self, release: Release) -> None:
         self._intake = intake = Intake(release)
         self.numbers, self.times = intake.numbers, intake.times
+        self.categories = intake.categories
         self._others = [*intake.categories, *intake.times]
 
     @property
     def columns(self) -> list[str]:
         """Columns that a row must have."""
         return self._intake.columns
+
+    def example(self, middle: FloatArray) -> dict[str, Any]:
+        """Return a row as callers send one: numbers of ``middle``, the first level, a noon."""
+        row: dict[str, Any] = {
+            name: next(iter(listed), None) for name, listed in self.categories.items()
+        }
+        row |= {name: self.written_time(name) for name in self.times}
+        row |= dict(zip(self.numbers, map(float, middle), strict=False))
+        return {name: row[name] for name in self.columns}
+
+    def written_time(self, name: str) -> str:
+        """Return how a time of the column ``name`` is written: a noon."""
+        return f"{NOON}Z" if name in self._intake.zones else NOON
 
     def from_records(self, records: object) -> Rows:
         """Return the rows of one JSON object for each row.

@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ class Served:
 
     release: Release
     version: int | None  # None: a directory that no registry knows
-    example: dict[str, float]  # a row in the middle of what the release knows, by column
+    example: dict[str, Any]  # a row in the middle of what the release knows, as callers send one
     since: float = field(default_factory=time.time)
 
     @property
@@ -81,6 +82,4 @@ def load_served(directory: Path, version: int | None, digest: str | None = None)
             hint="the release that was served before stays",
         )
     rows = golden_rows(directory)
-    middle = np.median(rows, axis=0)
-    example = dict(zip(release.columns, map(float, middle), strict=True))
-    return Served(release, version, example)
+    return Served(release, version, RowReader(release).example(np.median(rows, axis=0)))
