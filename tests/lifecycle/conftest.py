@@ -31,6 +31,14 @@ STAGES = {  # stage: (inputs, outputs)
     "prepare": (("data/raw", "reports/validate.json"), ("data/prepared",)),
     "evaluate": (("data/prepared",), ("models/release", "reports/evaluate.json")),
 }
+CACHED = ("data/raw", "data/prepared", "models/release")
+GRAPH = """stages:
+  evaluate:
+    outs: [models/release, {data/prepared: {persist: true}}, {data/raw: }]
+    metrics:
+      - reports/evaluate.json: {cache: false}
+      - reports/validate.json: {cache: false, persist: true}
+"""
 METRICS = {
     "quantization_error": 0.5,
     "topographic_error": 0.1,
@@ -68,14 +76,21 @@ class Project:
     def cache(self, path: str) -> Path:
         """Put the directory ``path`` into DVC's cache; return the object of its first file."""
         listing, objects = [], []
-        for file in sorted((self.root / path).iterdir()):
+        for file in sorted(each for each in (self.root / path).rglob("*") if each.is_file()):
             md5 = dvc_md5(file)
-            listing.append({"md5": md5, "relpath": file.name})
+            name = file.relative_to(self.root / path).as_posix()
+            listing.append({"md5": md5, "relpath": name})
             objects.append(self._cached(md5))
             objects[-1].write_bytes(file.read_bytes())
         whole = dvc_md5(self.root / path)
         self._cached(whole).write_text(json.dumps(listing))
         return objects[0]
+
+    def cache_all(self) -> None:
+        """Put all outputs into DVC's cache but for the metrics, which the graph leaves to git."""
+        (self.root / "dvc.yaml").write_text(GRAPH)
+        for path in CACHED:
+            self.cache(path)
 
     def _cached(self, md5: str) -> Path:
         path = self.root / ".dvc" / "cache" / "files" / "md5" / md5[:2] / md5[2:]

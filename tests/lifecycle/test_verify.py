@@ -1,15 +1,18 @@
 """Verification names what is damaged: in the history, in a release, in DVC's cache."""
 
+import shutil
 import sqlite3
 from contextlib import closing
 
 import pytest
 
 from modemap.errors import ParamsError, RegistryError
+from modemap.lifecycle.cached import left_to_git
 from modemap.lifecycle.rollback import rollback
 from modemap.lifecycle.status import status
 from modemap.lifecycle.verify import verify
 from modemap.tracking import open_store
+from tests.lifecycle.conftest import CACHED
 
 pytestmark = pytest.mark.workflow
 
@@ -71,6 +74,7 @@ def test_a_changed_head_is_found_by_its_anchor(replaced):
 @pytest.mark.usefixtures("in_process")
 def test_an_older_anchor_holds(replaced):
     """Entries that came later do not spoil what was noted."""
+    replaced.cache_all()
     anchor = verify(replaced.root).anchor
     rollback(replaced.root, why="bad")
 
@@ -117,6 +121,52 @@ def test_a_flipped_byte_in_dvcs_cache_is_found(replaced):
 
     assert finding.place == damaged.relative_to(replaced.root).as_posix()
     assert "models/release" in finding.what
+
+
+def test_what_is_not_in_the_cache_is_named(replaced):
+    """Git keeps the metrics; of the rest the cache must have what no checkout holds."""
+    replaced.cache_all()
+    audit = verify(replaced.root)
+    assert audit.n_outputs == len(CACHED) + 1
+    assert audit.absent == ["models/release of version 1"]
+    assert audit.findings == []
+
+    shutil.rmtree(replaced.root / ".dvc" / "cache")
+    audit = verify(replaced.root)
+
+    assert audit.absent == [*CACHED, "models/release of version 1"]
+    assert audit.findings == []  # the checkout has what the champion was made of
+
+
+def test_what_the_champion_was_made_of_and_nothing_has_is_found(replaced):
+    """Neither cache nor checkout has it, and DVC knows no remote to ask."""
+    replaced.cache_all()
+    shutil.rmtree(replaced.root / ".dvc" / "cache")
+    shutil.rmtree(replaced.root / "data" / "prepared")
+
+    (finding,) = verify(replaced.root).findings
+
+    assert finding.place == "data/prepared of version 2"
+    assert "neither in DVC's cache nor in the checkout" in finding.what
+    (replaced.root / ".dvc" / "config").write_text("['remote \"team\"']\n    url = /far\n")
+    assert verify(replaced.root).findings == []
+
+
+def test_one_lost_object_of_a_folder_makes_it_absent(replaced):
+    """The list of a folder alone restores nothing."""
+    replaced.cache_all()
+    replaced.cache("models/release").unlink()
+
+    assert "models/release" in verify(replaced.root).absent
+
+
+@pytest.mark.parametrize("text", [None, "", "[", "stages: 3", "stages: {a: {metrics: 3}}"])
+def test_a_graph_that_cannot_be_read_leaves_nothing_to_git(tmp_path, text):
+    """Each output is looked for in the cache then."""
+    if text is not None:
+        (tmp_path / "dvc.yaml").write_text(text)
+
+    assert left_to_git(tmp_path) == set()
 
 
 def test_a_changed_verdict_is_found(replaced):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from modemap.files import remove, staged_directory
 from modemap.lifecycle.archive import copy_database, pack, refuse, unpack, verified
+from modemap.lifecycle.cached import left_to_git
 from modemap.lockfile import CACHE, is_damaged, objects_of
 from modemap.params import load_params
 from modemap.tracking.registry import Registry
@@ -108,7 +109,13 @@ def restore(root: Path, archive: Path) -> Backup:
 
 def _objects(root: Path) -> set[Path]:
     registry = Registry(open_store(root, load_params(root / "params.yaml").project))
-    outputs = {md5 for version in registry.versions() for md5 in version.outputs.values()}
+    uncached = left_to_git(root)
+    outputs = {
+        md5
+        for version in registry.versions()
+        for path, md5 in version.outputs.items()
+        if path not in uncached
+    }
     return {path for md5 in outputs for path in objects_of(root, md5)}
 
 

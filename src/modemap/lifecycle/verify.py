@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from modemap.errors import ModemapError, ParamsError, RegistryError
+from modemap.lifecycle.cached import is_absent, is_lost, left_to_git, may_come_from_elsewhere
+from modemap.lifecycle.candidate import RELEASE
 from modemap.lifecycle.history import Entry, History
 from modemap.lockfile import cached_damage, read_lock
 from modemap.params import load_params
@@ -30,7 +32,8 @@ class Audit:
 
     n_entries: int
     n_versions: int
-    n_outputs: int  # of DVC, with the files they hold
+    n_outputs: int  # that DVC caches, with the files they hold
+    absent: list[str]  # those that are not whole in the cache: a remote may have them
     anchor: str  # of the last valid entry: keep it where the registry's writers cannot reach it
     findings: list[Finding]
 
@@ -74,11 +77,14 @@ def verify(root: Path, anchor: str | None = None) -> Audit:
     findings += _promoted(registry, versions, served)
     findings += [found for version in versions.values() for found in _release(registry, version)]
     outputs = _outputs(root, versions)
+    absent = [name for md5, name in outputs.items() if is_absent(root, md5)]
     for md5, name in sorted(outputs.items()):
         findings += [Finding(str(path), f"damaged in DVC's cache, part of {name}")
                      for path in cached_damage(root, md5)]  # fmt: skip
+    if absent and served and registry.store.is_own:  # others' machines may have what others made
+        findings += _lost(root, versions.get(int(served[-1].tags["to"])))
     last = f"{served[-1].number}:{served[-1].link}" if served else ""
-    return Audit(len(entries), len(versions), len(outputs), last, findings)
+    return Audit(len(entries), len(versions), len(outputs), absent, last, findings)
 
 
 def _chain(
@@ -134,16 +140,34 @@ def _release(registry: Registry, version: Version) -> Iterator[Finding]:
 
 
 def _outputs(root: Path, versions: dict[int, Version]) -> dict[str, str]:
-    """Return md5 and name of every output of DVC that a version or dvc.lock names."""
+    """Return md5 and name of every output in DVC's cache that a version or dvc.lock names."""
+    uncached = left_to_git(root)
     outputs = {
         out["md5"]: out["path"]
         for stage in read_lock(root)["stages"].values()
         for out in stage.get("outs", [])
+        if out["path"] not in uncached
     }
     for version in versions.values():
         for path, md5 in version.outputs.items():
-            outputs.setdefault(md5, f"{path} of version {version.number}")
+            if path not in uncached:
+                outputs.setdefault(md5, f"{path} of version {version.number}")
     return outputs
+
+
+def _lost(root: Path, champion: Version | None) -> Iterator[Finding]:
+    """Yield what the champion was made of and no place that DVC knows has any more."""
+    if champion is None:
+        return
+    elsewhere = {*left_to_git(root), RELEASE.as_posix()}  # the registry has the release itself
+    lost = [
+        path
+        for path, md5 in champion.outputs.items()
+        if path not in elsewhere and is_lost(root, path, md5)
+    ]
+    if lost and not may_come_from_elsewhere(root):
+        what = "is neither in DVC's cache nor in the checkout, and DVC knows no remote"
+        yield from (Finding(f"{path} of version {champion.number}", what) for path in lost)
 
 
 def _finding(error: ModemapError) -> Finding:
