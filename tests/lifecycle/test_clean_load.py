@@ -1,5 +1,7 @@
 """A release is loaded and tried in a process that sees nothing of the current folder."""
 
+import signal
+
 import pytest
 
 from modemap.errors import ReleaseError
@@ -22,6 +24,31 @@ def test_only_the_promised_report_counts_as_an_answer(release, monkeypatch, tmp_
     monkeypatch.setattr(clean_load.sys, "executable", str(fake))
 
     with pytest.raises(ReleaseError, match=r"a report on|no report but"):
+        clean_load.load_cleanly(release, release_digest(release))
+
+
+def _python_that_dies_by(number, folder, monkeypatch):
+    fake = folder / "python"
+    fake.write_text(f"#!/bin/sh\nkill -{number:d} $$\n")
+    fake.chmod(0o755)
+    monkeypatch.setattr(clean_load.sys, "executable", str(fake))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_says_nothing_of_the_release(release, monkeypatch, tmp_path, number):
+    """Ctrl-C and the system's request to end reach the clean process as well."""
+    _python_that_dies_by(number, tmp_path, monkeypatch)
+
+    with pytest.raises(KeyboardInterrupt):
+        clean_load.load_cleanly(release, release_digest(release))
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL])
+def test_a_process_that_dies_by_itself_has_not_loaded_it(release, monkeypatch, tmp_path, number):
+    """A crash, or the system's want of memory, is the release's fault."""
+    _python_that_dies_by(number, tmp_path, monkeypatch)
+
+    with pytest.raises(ReleaseError, match=f"exit -{number:d}"):
         clean_load.load_cleanly(release, release_digest(release))
 
 

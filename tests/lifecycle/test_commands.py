@@ -71,6 +71,19 @@ def test_no_champion_yet(modemap):
     assert (code, json.loads(out), err) == (0, {"champion": None}, "")
 
 
+def test_who_interrupts_is_told_that_nothing_is_lost(modemap, monkeypatch):
+    """One line and the exit code of an interruption, from the gate as from a run."""
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    said = "interrupted; run again: it goes on where it stopped\n"
+    monkeypatch.setattr("modemap.lifecycle.gate.gate", interrupted)
+    assert modemap("gate") == (130, "", said)
+    monkeypatch.setattr("modemap.orchestration.run.run", lambda *_: 130)
+    assert modemap("run") == (130, "", said)
+
+
 @pytest.mark.usefixtures("in_process")
 def test_a_refusal_exits_with_6_and_names_the_rule(modemap, project, tiny_release):
     """The table shows every rule, the message the one that stopped it and the next step."""

@@ -60,6 +60,23 @@ def test_the_verdict_is_kept_on_the_version(project):
     assert metrics["gate.latency"] == metrics["release.latency_ms"] > 0
 
 
+def test_an_interrupted_gate_gives_no_verdict(project, monkeypatch):
+    """Nothing is kept with the version or in the checkout, and the next one judges anew."""
+    register(project.root)
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("modemap.lifecycle.evidence.load_cleanly", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            gate(project.root)
+
+    assert project.registry.get(1).verdict is None
+    assert not (project.root / "reports" / "verdict.json").exists()
+    gate(project.root).require()
+
+
 @pytest.mark.usefixtures("in_process")
 def test_a_better_release_passes_against_the_champion(promoted, releases):
     """A longer trained map of equal size is let through."""

@@ -96,6 +96,7 @@ EXTRAS = {  # what a command may miss, and the extra that brings it
     "starlette": "serve",
     "uvicorn": "serve",
 }
+INTERRUPTED = 130  # Typer's exit code after Ctrl-C
 
 app = typer.Typer(
     name="modemap",
@@ -113,6 +114,10 @@ def main() -> None:
     """Run the command line; an error that a person can act on becomes a message and a code."""
     try:
         app(prog_name="modemap")
+    except SystemExit as left:
+        if left.code == INTERRUPTED:
+            typer.echo("interrupted; run again: it goes on where it stopped", err=True)
+        raise
     except ModemapError as error:
         _exit(error)
     except OSError as error:

@@ -1,5 +1,6 @@
 """`modemap serve`."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -21,4 +22,5 @@ def serve(
     """
     from modemap.serving.server import run_service  # noqa: PLC0415  # help stays fast
 
-    run_service(Path.cwd(), host=host, port=port, release=release)
+    with suppress(KeyboardInterrupt):
+        run_service(Path.cwd(), host=host, port=port, release=release)

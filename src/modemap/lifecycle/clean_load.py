@@ -6,6 +6,7 @@ else the machine does weighs on both alike.
 """
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -26,6 +27,7 @@ __all__ = ["load_cleanly", "main"]
 SECONDS = 120.0
 MESSAGE = 500  # characters of what the process said
 N_ROWS, N_CALLS = 1000, 7
+STOPPED = (-signal.SIGINT, -signal.SIGTERM)  # by whoever stops the command; a crash ends otherwise
 
 
 def load_cleanly(
@@ -43,6 +45,8 @@ def load_cleanly(
     ------
     ReleaseError
         If the release does not load or answer there, or not in time.
+    KeyboardInterrupt
+        If that process was interrupted, which tells nothing of the release.
     """
     module = "modemap.lifecycle.clean_load"
     command = [sys.executable, "-P", "-m", module, str(directory.resolve()), digest]
@@ -52,6 +56,8 @@ def load_cleanly(
         done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
     except subprocess.TimeoutExpired:
         _refuse(directory, f"no answer within {seconds:g} s")
+    if done.returncode in STOPPED:
+        raise KeyboardInterrupt
     if done.returncode:
         _refuse(directory, " ".join(done.stderr.split())[-MESSAGE:] or f"exit {done.returncode}")
     try:

@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 from modemap.errors import StageError
 
-__all__ = ["Finished", "start", "stop_group", "stream"]
+__all__ = ["INTERRUPTED", "Finished", "start", "stop_group", "stream"]
 
 GRACE_SECONDS = 5.0
+INTERRUPTED = 130  # the exit code of who was stopped by a person or the system
 
 
 class Finished(NamedTuple):

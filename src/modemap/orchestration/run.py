@@ -13,12 +13,12 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from modemap.orchestration.environment import tool_environment
-from modemap.orchestration.processes import stop_group
+from modemap.orchestration.processes import INTERRUPTED, stop_group
 from modemap.orchestration.servers import prefect_server
 
 __all__ = ["run"]
 
-INTERRUPTED = 130
+STOPPED = (-signal.SIGINT, -signal.SIGTERM)
 
 
 def run(root: Path, flow: Path, parameters: dict[str, Any]) -> int:
@@ -46,7 +46,8 @@ def run(root: Path, flow: Path, parameters: dict[str, Any]) -> int:
                 start_new_session=True,
             )
             stack.callback(stop_group, worker)
-            return worker.wait()
+            code = worker.wait()
+            return INTERRUPTED if code in STOPPED else code
     except KeyboardInterrupt:
         return INTERRUPTED
 

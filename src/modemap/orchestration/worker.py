@@ -14,6 +14,7 @@ from modemap.errors import ModemapError, ParamsError, StageError
 from modemap.lifecycle.looked import Looked
 from modemap.lifecycle.status import status
 from modemap.orchestration.ahead import import_ahead
+from modemap.orchestration.processes import INTERRUPTED
 from modemap.orchestration.servers import wait_until_healthy
 from modemap.orchestration.standby import standby
 from modemap.orchestration.summary import closing_lines
@@ -67,6 +68,8 @@ def run_flow(path: Path, parameters: dict[str, Any]) -> int:
         champion = status(Path.cwd())
         if champion is not None:
             print("\n".join(closing_lines(Path.cwd(), champion)))  # noqa: T201  # for the terminal
+    except KeyboardInterrupt:
+        return INTERRUPTED
     except _ServerGoneError as error:
         _leave(error)
     except ModemapError as error:
