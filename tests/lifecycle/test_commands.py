@@ -74,7 +74,7 @@ def test_no_champion_yet(modemap):
 def test_who_interrupts_is_told_that_nothing_is_lost(modemap, monkeypatch):
     """One line and the exit code of an interruption, from the gate as from a run."""
 
-    def interrupted(*_):
+    def interrupted(*_, **__):
         raise KeyboardInterrupt
 
     said = "interrupted; run again: it goes on where it stopped\n"
@@ -173,7 +173,8 @@ def test_damage_is_named_and_exits_with_8(monkeypatch, capsys, replaced):
     """A sound registry is called so, with its anchor; what is damaged is listed."""
     code, out, _ = _main(monkeypatch, capsys, replaced, "verify")
     assert code == 0
-    assert out.startswith("sound: 2 entries, 2 versions")
+    assert out.startswith("sound: 2 entries, 2 versions, 0 of 7 outputs in DVC's cache\n")
+    assert "not in DVC's cache: data/raw, reports/validate.json, data/prepared," in out
     (replaced.artifacts(1) / "release" / "som.npz").write_bytes(b"")
 
     code, out, err = _main(monkeypatch, capsys, replaced, "verify")
@@ -296,6 +297,55 @@ def test_every_rule_is_explained(modemap):
     assert said.count("  asks   Stop") == len(RULES)
     assert "stability: passed\n  asks   Stop segments that another seed" in said
     assert "  value  0.9\n  bound  0.1\n" in said
+
+
+@pytest.mark.usefixtures("in_process")
+def test_explaining_changes_nothing(monkeypatch, capsys, replaced):
+    """The champion's verdict, its card and the last one of the checkout stay as they were."""
+
+    def kept():
+        version = replaced.registry.get(2)
+        artifacts = [path for path in replaced.artifacts(2).rglob("*") if path.is_file()]
+        files = [*artifacts, replaced.root / "reports" / "verdict.json"]
+        return dict(version.tags), {path: path.read_bytes() for path in files}
+
+    before = kept()
+
+    code, said, _ = _main(monkeypatch, capsys, replaced, "gate", "--explain")
+
+    assert code == 0
+    assert "the release is the champion" not in said
+    assert "version 2 passed; kept with it; `modemap gate 2` judges anew" in said
+    assert kept() == before
+    reason = ("--accept-change", "a test")
+    code, said, _ = _main(monkeypatch, capsys, replaced, "gate", "--explain", *reason)
+    assert "version 2 passed; nothing kept" in said
+    assert kept() == before
+
+
+@pytest.mark.usefixtures("in_process")
+def test_the_champion_keeps_the_verdict_it_was_promoted_on(monkeypatch, capsys, replaced):
+    """Judged again it would be compared with itself."""
+    before = replaced.registry.get(2)
+
+    assert _main(monkeypatch, capsys, replaced, "gate", "2")[0] == 0
+
+    assert replaced.registry.get(2) == before
+    assert replaced.registry.read_verdict(before)["champion"] == 1
+
+
+@pytest.mark.usefixtures("in_process")
+def test_a_kept_refusal_is_explained(modemap, project, tiny_release):
+    """The exit code is the refusal's."""
+    project.install(tiny_release, stability=None)
+    modemap("register")
+    modemap("gate")
+
+    code, said, errors = modemap("gate", "--explain")
+
+    assert code == 6
+    assert "metrics: failed\n  asks   Stop unless every metric" in said
+    assert "version 1: must pass every rule" in errors
 
 
 def test_what_lies_here_has_no_version(modemap):

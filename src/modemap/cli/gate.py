@@ -25,26 +25,53 @@ def gate(
         bool, typer.Option("--here", help="Judge models/release as it lies, registered or not.")
     ] = False,
     explain: Annotated[
-        bool, typer.Option("--explain", help="Say of every rule what it asks and why it decided.")
+        bool,
+        typer.Option(
+            "--explain",
+            help="Say of every rule what it asks and why it decided, by the kept verdict if there"
+            " is one; nothing is kept.",
+        ),
     ] = False,
 ) -> None:
     """Judge a version by every rule; exit with 6 if one stops it.
 
     Example: modemap gate 3 --accept-change "a smaller map"
     """
-    from modemap.lifecycle.gate import gate as gate_version  # noqa: PLC0415
-    from modemap.lifecycle.gate import gate_here  # noqa: PLC0415
-
     if here and version is not None:
         raise ParamsError(
             "modemap gate", "--here takes no version", found=version, hint="leave one of them out"
         )
-    root = Path.cwd()
-    verdict = gate_here(root, accept_change) if here else gate_version(root, version, accept_change)
-    typer.echo(verdict.explain() if explain else table(verdict))
+    if explain:
+        _explain(Path.cwd(), version, accept_change, here=here)
+        return
+    verdict = _judged(Path.cwd(), version, accept_change, here=here, keep=True)
+    typer.echo(table(verdict))
     verdict.require()
     promotion = f"promote it: modemap promote {verdict.version}"
     typer.echo(f"{verdict.name} passed; {'nothing was registered' if here else promotion}")
+
+
+def _explain(root: Path, version: int | None, accept_change: str | None, *, here: bool) -> None:
+    """Print the kept verdict in full, else one that is given now and not kept."""
+    from modemap.lifecycle.gate import kept_verdict  # noqa: PLC0415
+
+    kept = kept_verdict(root, version) if accept_change is None and not here else None
+    verdict = kept or _judged(root, version, accept_change, here=here, keep=False)
+    typer.echo(verdict.explain())
+    verdict.require()
+    said = f"kept with it; `modemap gate {verdict.version}` judges anew" if kept else "nothing kept"
+    typer.echo(f"{verdict.name} passed; {said}")
+
+
+def _judged(
+    root: Path, version: int | None, accept_change: str | None, *, here: bool, keep: bool
+) -> "Verdict":
+    from modemap.lifecycle.gate import gate as gate_version  # noqa: PLC0415
+    from modemap.lifecycle.gate import gate_here  # noqa: PLC0415
+
+    if here:
+        return gate_here(root, accept_change, keep=keep)
+    return gate_version(root, version, accept_change, keep=keep)
 
 
 def table(verdict: "Verdict") -> str:

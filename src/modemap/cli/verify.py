@@ -22,13 +22,14 @@ def verify(
     audit = verify_registry(Path.cwd(), anchor)
     for finding in audit.findings:
         typer.echo(f"{finding.place}: {finding.what}")
+    if not audit.findings:
+        cached = audit.n_outputs - len(audit.absent)
+        typer.echo(
+            f"sound: {audit.n_entries} entries, {audit.n_versions} versions, "
+            f"{cached} of {audit.n_outputs} outputs in DVC's cache"
+        )
     if audit.absent:
         typer.echo(f"not in DVC's cache: {', '.join(audit.absent)}")
         typer.echo("  `dvc commit` puts there what the checkout has, `dvc pull` what a remote has")
     audit.require()
-    cached = audit.n_outputs - len(audit.absent)
-    typer.echo(
-        f"sound: {audit.n_entries} entries, {audit.n_versions} versions, "
-        f"{cached} of {audit.n_outputs} outputs in DVC's cache"
-    )
     typer.echo(f"anchor  {audit.anchor or 'none yet'}")

@@ -26,7 +26,7 @@ from modemap.release import verify_release
 from modemap.tracking.registry import Registry
 from modemap.tracking.store import open_store, store_exists
 
-__all__ = ["Verdict", "gate", "gate_here", "judge", "last_verdict"]
+__all__ = ["Verdict", "gate", "gate_here", "judge", "kept_verdict", "last_verdict"]
 
 VERDICT = Path("reports", "verdict.json")  # the last one given in a checkout
 PREPARED = Path("data", "prepared")
@@ -79,7 +79,7 @@ class Verdict:
         asks = {rule.name: rule.asks for rule in RULES}
         blocks = [
             f"{result.rule}: {result.outcome}\n"
-            f"  asks   {asks[result.rule]}\n"
+            f"  asks   {asks.get(result.rule, 'what a rule of another release of modemap asked')}\n"
             f"  value  {_plain(result.value)}\n"
             f"  bound  {_plain(result.bound)}\n"
             f"  why    {result.why}"
@@ -111,8 +111,12 @@ def judge(evidence: Evidence, rules: Sequence[Rule] = RULES) -> tuple[Result, ..
     return tuple(replace(_judged(rule, evidence), rule=rule.name) for rule in rules)
 
 
-def gate(root: Path, number: int | None = None, accept_change: str | None = None) -> Verdict:
+def gate(
+    root: Path, number: int | None = None, accept_change: str | None = None, *, keep: bool = True
+) -> Verdict:
     """Judge version ``number``, by default the newest, and keep the verdict on the version.
+
+    The champion keeps the verdict that it was promoted on: it could only be compared with itself.
 
     Parameters
     ----------
@@ -122,6 +126,8 @@ def gate(root: Path, number: int | None = None, accept_change: str | None = None
         The version.
     accept_change : str or None, default=None
         Why a release that cannot be compared with the champion may pass; kept in the verdict.
+    keep : bool, default=True
+        Whether the verdict is kept, on the version and in the checkout.
 
     Returns
     -------
@@ -141,14 +147,39 @@ def gate(root: Path, number: int | None = None, accept_change: str | None = None
     candidate = RegisteredCandidate(registry, version)
     rival = Rival(Promoted.of(registry, head), withdrawn(history.walk()))
     verdict, evidence = _judge_release(root, candidate, rival, accept_change, version.number)
+    if not keep:
+        return verdict
+    write_json(root / VERDICT, verdict.record())
+    if head.champion == version.number:
+        return verdict
     registry.log_metrics(version.run_id, {"release": evidence.trial, "gate": _margins(verdict)})
     registry.record_verdict(version, verdict.record(), head.settled)
     keep_card(root, version.number)
     return verdict
 
 
-def gate_here(root: Path, accept_change: str | None = None) -> Verdict:
+def kept_verdict(root: Path, number: int | None = None) -> Verdict | None:
+    """Return the verdict kept with version ``number``, by default the newest; None if none is.
+
+    Raises
+    ------
+    RegistryError
+        If the version or its verdict cannot be read.
+    """
+    registry = Registry(open_store(root, load_params(root / "params.yaml").project))
+    version = registry.get(number)
+    record = registry.read_verdict(version)
+    if record is None:
+        return None
+    results = tuple(Result(**result) for result in record["results"])
+    against, accepted = record["champion"], record["accepted_change"]
+    return Verdict(version.number, record["digest"], against, accepted, results)
+
+
+def gate_here(root: Path, accept_change: str | None = None, *, keep: bool = True) -> Verdict:
     """Judge the release in ``models/release`` as it lies there; nothing is registered or changed.
+
+    With ``keep`` the verdict is written to the checkout's reports.
 
     Raises
     ------
@@ -165,6 +196,8 @@ def gate_here(root: Path, accept_change: str | None = None) -> Verdict:
         history = History(registry)
         rival = Rival(Promoted.of(registry, history.head()), withdrawn(history.walk()))
     verdict, _ = _judge_release(root, LocalCandidate(root), rival, accept_change, None)
+    if keep:
+        write_json(root / VERDICT, verdict.record())
     return verdict
 
 
@@ -184,7 +217,7 @@ def _judge_release(
     accept_change: str | None,
     number: int | None,
 ) -> tuple[Verdict, Evidence]:
-    """Return the verdict, also written to ``reports``, and what it rests on."""
+    """Return the verdict and what it rests on."""
     with tempfile.TemporaryDirectory(prefix="modemap-gate-") as folder:
         evidence = collect_evidence(
             candidate,
@@ -197,7 +230,6 @@ def _judge_release(
         )
     compared = rival.champion.number if rival.champion else None
     verdict = Verdict(number, candidate.digest, compared, accept_change, judge(evidence))
-    write_json(root / VERDICT, verdict.record())
     return verdict, evidence
 
 
