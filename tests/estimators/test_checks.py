@@ -11,7 +11,7 @@ from modemap.estimators import (
     Preparation,
     SelfOrganizingMap,
 )
-from modemap.estimators.checks import check_fitted, is_ready
+from modemap.estimators.checks import FEW, LARGEST, check_fitted, check_magnitude, is_ready
 
 
 @pytest.fixture(name="X", scope="module")
@@ -103,3 +103,19 @@ def test_a_model_without_what_it_learns_is_refused(X):
         check_fitted(model, "codebook_")
 
     assert check_fitted(model.fit(X), "codebook_") is None
+
+
+@pytest.mark.parametrize("n", [1, FEW + 1])
+@pytest.mark.parametrize("beside", [1.0, np.nan])
+def test_the_largest_size_is_taken_and_the_next_is_not(n, beside):
+    """Among few values and many, with and without a missing one."""
+    X = np.full((n, 2), beside)
+    for value in (LARGEST, -LARGEST, 0.0):
+        X[-1, 0] = value
+        check_magnitude(X)
+
+    for value in (np.nextafter(LARGEST, np.inf), -1e300, np.inf):
+        X[-1, 0] = value
+        with pytest.raises(ValueError, match=r"X must lie between -1e\+150 and 1e\+150, got"):
+            check_magnitude(X)
+    check_magnitude(np.full((n, 2), 3e38, np.float32))

@@ -5,6 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 from scipy.special import digamma, logsumexp
+from sklearn.base import clone
 from sklearn.mixture import BayesianGaussianMixture as Peer
 
 from modemap.errors import ReleaseError
@@ -395,6 +396,93 @@ def test_what_cannot_be_fitted_is_refused(X, arguments, message):
     """The message names the rule and the value."""
     with pytest.raises(ValueError, match=message):
         BayesianGaussianMixture(**arguments).fit(X)
+
+
+TOO_LARGE = r"X must lie between -1e\+150 and 1e\+150, got 1e\+300 in size"
+
+
+class Halves:
+    """Rows in two batches."""
+
+    def __init__(self, X):
+        self.X = X
+
+    def batches(self):
+        """Return the batches."""
+        return np.array_split(self.X, 2)
+
+
+@pytest.mark.parametrize("n_features", [1, 2])
+@pytest.mark.parametrize("value", [1e300, -1e300])
+def test_values_whose_squares_overflow_are_refused(X, n_features, value):
+    """However they are given, and where a fitted mixture is asked about them."""
+    mixture = BayesianGaussianMixture(n_components=2, random_state=0).fit(X[:, :n_features])
+    huge = X[:, :n_features].copy()
+    huge[-1, -1] = value
+    batch = np.vstack((huge, huge))
+    weights = np.linspace(0.5, 1.5, len(huge))
+
+    for fit in (
+        lambda: clone(mixture).fit(huge),
+        lambda: clone(mixture).fit(huge, sample_weight=weights),
+        lambda: clone(mixture).fit(huge, sample_weight=np.ones(len(huge))),
+        lambda: clone(mixture).fit(Halves(huge)),
+        lambda: clone(mixture).set_params(n_components="auto").fit(huge),
+        lambda: clone(mixture).partial_fit(huge).means_,
+        lambda: mixture.score_samples(huge),
+        lambda: mixture.score_samples(huge[-1:]),
+        lambda: mixture.score(batch),
+        lambda: mixture.log_density(huge),
+        lambda: mixture.predict(huge),
+        lambda: mixture.predict_proba(huge),
+    ):
+        with pytest.raises(ValueError, match=TOO_LARGE):
+            fit()
+
+
+def test_a_sketch_of_values_whose_squares_overflow_is_refused():
+    """By the least and the greatest value, which it keeps."""
+    sketch = ColumnSketch().update(np.array([0.0, 1.0, 1e300]))
+
+    with pytest.raises(ValueError, match=TOO_LARGE):
+        BayesianGaussianMixture().fit(sketch)
+
+
+def test_a_batch_that_is_refused_leaves_no_trace(X):
+    """What was added before is still fitted."""
+    mixture = BayesianGaussianMixture(random_state=0).partial_fit(X[:, :1])
+    with pytest.raises(ValueError, match=TOO_LARGE):
+        mixture.partial_fit([[1e300], [0.0]])
+
+    expected = BayesianGaussianMixture(random_state=0).fit(X[:, :1])
+
+    np.testing.assert_array_equal(mixture.means_, expected.means_)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"mean_prior": [1e300, 0.0]}, "the lower bound must be finite, got nan: scale"),
+        ({"reg_covar": 1e308}, "the lower bound must be finite, got"),
+        ({"mean_prior": [1e300, 0.0], "max_iter": 0}, "covariances must be finite"),
+    ],
+)
+def test_a_fit_that_comes_to_no_numbers_is_refused(X, arguments, message):
+    """Instead of a mixture of NaN."""
+    with pytest.raises(ValueError, match=message):
+        BayesianGaussianMixture(random_state=0, **arguments).fit(X[:, :2])
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_weights_that_overflow_with_the_values_are_refused(X):
+    """Although neither does alone."""
+    with pytest.raises(ValueError, match=r"(lower bound|covariances) must be finite"):
+        BayesianGaussianMixture(random_state=0).fit(
+            X[:, :2] * 1e140, sample_weight=np.full(len(X), 1e140)
+        )
+    with pytest.raises(ValueError, match=r"sample_weight must lie between .* got 1e\+300"):
+        BayesianGaussianMixture(random_state=0).fit(X, sample_weight=np.full(len(X), 1e300))
 
 
 @pytest.mark.parametrize("weights", [[-1.0, 1.0], [0.0, 0.0], [1.0]])

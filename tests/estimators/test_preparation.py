@@ -257,3 +257,11 @@ def test_sketches_must_be_whole():
         preparation.fit_sketches([sketch, sketch])
     with pytest.raises(ValueError, match="must have no missing values"):
         preparation.fit_sketches([sketch])
+
+
+def test_sketches_of_values_whose_squares_overflow_are_refused():
+    """As rows of them are."""
+    sketch = ColumnSketch().update([1.0, -1e300])
+
+    with pytest.raises(ValueError, match=r"X must lie between .* got 1e\+300 in size"):
+        Preparation(["a"], {"a": "drop"}).fit_sketches([sketch])

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from modemap.estimators.batches import Spread, folded_blocks
 from modemap.estimators.blocks import Blocks, Numbered, block_rows, cuts_of, reblocked
+from modemap.estimators.checks import check_extremes
 from modemap.estimators.points import Points
 from modemap.estimators.posterior import Statistics
 from modemap.estimators.rows import Rows, checked_block
@@ -64,11 +65,12 @@ def evidence_of_sketch(sketch: ColumnSketch) -> Evidence:
     Raises
     ------
     ValueError
-        If it holds no value.
+        If it holds no value, or one whose square overflows.
     """
     values, counts = sketch.values_and_counts()
     if not len(values):
         raise ValueError("X must hold a value that is not missing, got none")
+    check_extremes(sketch.min, sketch.max)
     return Evidence(Points(values, counts.astype(np.float64)))
 
 
@@ -188,6 +190,7 @@ def _points_of(rows: Spread, weights: FloatArray) -> Points:
     values, masses = folded_blocks(rows, _weighed, _weighed_together, cuts, weights)
     if not len(values):
         raise ValueError("X must hold a value that is not missing, got none")
+    check_extremes(values[0], values[-1])
     return Points(values, masses)
 
 

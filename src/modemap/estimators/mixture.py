@@ -21,6 +21,7 @@ from modemap.estimators.checks import (
     check_choice,
     check_fitted,
     check_integer,
+    check_magnitude,
     check_number,
     check_sample_weight,
     check_threads,
@@ -34,7 +35,7 @@ from modemap.estimators.evidence import (
     evidence_of_spread,
 )
 from modemap.estimators.expectation import log_totals, needs_blas, scores_of
-from modemap.estimators.iteration import Fit, Sample, Settings, iterated
+from modemap.estimators.iteration import HINT, Fit, Sample, Settings, iterated
 from modemap.estimators.points import Points
 from modemap.estimators.posterior import (
     PROCESS,
@@ -222,8 +223,9 @@ class BayesianGaussianMixture(DensityMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If an argument breaks its rule, ``X`` holds infinities or a column without values, there
-            are fewer rows than components, or a covariance collapses.
+            If an argument breaks its rule, ``X`` holds infinities, values beyond 1e150 in size or
+            a column without values, there are fewer rows than components, a covariance collapses,
+            or the fit comes to numbers that are not finite.
         """
         del y
         self._check_arguments()
@@ -282,6 +284,7 @@ class BayesianGaussianMixture(DensityMixin, BaseEstimator):
             None if sample_weight is None else check_sample_weight(sample_weight, len(checked))
         )
         if checked.shape[1] == 1:
+            check_magnitude(checked)
             sketch = self.__dict__.get("_sketch")
             sketch = ColumnSketch() if sketch is None else sketch
             self._sketch = sketch.update(checked[:, 0], weights)
@@ -633,13 +636,22 @@ class BayesianGaussianMixture(DensityMixin, BaseEstimator):
         return prior
 
     def _store(self, posterior: Posterior, prior: Prior, center: FloatArray) -> None:
+        means, weights = posterior.means + center, expected_weights(posterior, prior)
+        for name, learned in (
+            ("means", means),
+            ("weights", weights),
+            ("covariances", posterior.covariances),
+            ("precisions", posterior.cholesky),
+        ):
+            if not np.isfinite(learned).all():
+                raise ValueError(f"{name} must be finite, got others: {HINT}")
         self.weight_concentration_ = posterior.concentration
         self.mean_precision_ = posterior.mean_precision
-        self.means_ = posterior.means + center
+        self.means_ = means
         self.degrees_of_freedom_ = posterior.degrees_of_freedom
         self.covariances_ = posterior.covariances
         self.precisions_cholesky_ = posterior.cholesky
-        self.weights_ = expected_weights(posterior, prior)
+        self.weights_ = weights
         self.precisions_ = precisions(posterior, prior)
 
     def _prior(self) -> Prior:
@@ -674,6 +686,7 @@ class BayesianGaussianMixture(DensityMixin, BaseEstimator):
         with one_blas_thread() if needs_blas(checked) else nullcontext():
             for start in range(0, len(checked), BLOCK):
                 rows = checked[start : start + BLOCK]
+                check_magnitude(rows)
                 answers.append(answer(scores_of(rows, self.mean_prior_, posterior, prior, peaks)))
         return np.concatenate(answers)
 

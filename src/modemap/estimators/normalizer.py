@@ -17,6 +17,7 @@ from modemap.estimators.blas import one_blas_thread
 from modemap.estimators.checks import (
     LARGEST,
     check_choice,
+    check_extremes,
     check_integer,
     check_magnitude,
     check_number,
@@ -178,11 +179,7 @@ class ModeNormalizer(TransformerMixin, BaseEstimator):
         for j, sketch in enumerate(sketches):
             if not sketch.n:
                 raise ValueError(f"each column of X must hold a value, got none in column {j}")
-            if max(-sketch.min, sketch.max) > LARGEST:
-                largest = max(-sketch.min, sketch.max)
-                raise ValueError(
-                    f"X must lie between -{LARGEST} and {LARGEST}, got {largest} in size"
-                )
+            check_extremes(sketch.min, sketch.max)
         seeds = random_state.randint(MAX_SEED, size=len(sketches) + 1, dtype=np.int64)
         self.seed_ = int(seeds[-1])
 

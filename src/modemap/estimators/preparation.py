@@ -14,6 +14,7 @@ from modemap.estimators.blocks import block_rows
 from modemap.estimators.checks import (
     LARGEST,
     check_choice,
+    check_extremes,
     check_fitted,
     check_magnitude,
     is_ready,
@@ -136,8 +137,8 @@ class Preparation(BaseEstimator):
         Raises
         ------
         ValueError
-            If ``columns``, ``missing`` and the sketches do not match each other, or a sketch has
-            missing values where none may be.
+            If ``columns``, ``missing`` and the sketches do not match each other, a sketch has
+            missing values where none may be, or values whose squares overflow.
         DataError
             If a sketch has no values.
         """
@@ -150,6 +151,7 @@ class Preparation(BaseEstimator):
             if sketch.n_missing and self.missing[column] != "median":
                 rule = f"sketches must have no missing values where {self.missing[column]} is asked"
                 raise ValueError(f"{rule}, got {sketch.n_missing} of {column}")
+            check_extremes(sketch.min, sketch.max)
         low, self.center_, high = np.array(
             [sketch.percentiles((25, 50, 75)) for sketch in sketches]
         ).T.copy()

@@ -13,6 +13,7 @@ from sklearn.utils import check_array
 from modemap.estimators.alongside import alongside
 from modemap.estimators.batches import Spread, folded_blocks
 from modemap.estimators.blocks import block_rows, cuts_of, reblocked
+from modemap.estimators.checks import check_magnitude
 from modemap.estimators.expectation import Chunk, Step, Sums
 from modemap.estimators.folding import folded
 from modemap.estimators.posterior import Posterior, Prior, Statistics
@@ -215,6 +216,7 @@ class _Survey(NamedTuple):
 def _survey(origin: FloatArray, block: Block) -> _Survey:
     total, sums, masses = 0.0, np.zeros(len(origin)), np.zeros(len(origin))
     for _, X, weights in block.pieces():
+        check_magnitude(X)
         rows = np.asarray(X, np.float64)
         seen = ~np.isnan(rows)
         w = np.ones(len(rows)) if weights is None else weights
