@@ -1,5 +1,6 @@
 """Modes of columns in files: fitted, encoded and decoded in bounded memory, by the shell."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -103,6 +104,21 @@ def test_rows_in_tables_are_encoded_as_the_rows_at_once(x, monkeypatch):
 
     assert pq.read_table("parts.parquet").equals(pq.read_table("whole.parquet"))
     assert pq.read_table("whole.parquet").column_names == ["x0_value", "x0_mode", "x0_kept"]
+
+
+def test_values_without_decimals_come_back_to_a_share_of_their_size():
+    """As the help says; an outlier's mode is told with its width, which reaches the others."""
+    x = np.random.default_rng(0).normal(size=N)
+    x[0] = 1e18
+    np.save("x.npy", x)
+
+    told = modes("fit", "x.npy", "m.npz")
+    modes("transform", "m.npz", "x.npy", "encoded.parquet")
+    modes("inverse", "m.npz", "encoded.parquet", "again.npy")
+
+    np.testing.assert_allclose(np.load("again.npy"), x, rtol=1e-12, atol=0)
+    mean, std = re.search(r": 1 mode at (\S+) ± (\S+)\n", told).groups()
+    assert abs(float(mean)) < float(std)
 
 
 def test_chosen_columns_are_told(x):

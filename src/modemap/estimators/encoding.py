@@ -17,6 +17,7 @@ from modemap.kernels.compilation import is_compiled
 __all__ = [
     "EDGE",
     "MISSING",
+    "TOLERANCE",
     "WIDTH",
     "ColumnCoder",
     "ColumnEncoding",
@@ -31,6 +32,7 @@ GROUP = 32  # columns are padded to a multiple of it
 CHUNK = 1 << 16  # rows worked on at once
 ROOM = 1 << 12  # rows of a chunk that may be lost before there is made more room for them
 FEW_CUTS = 16
+TOLERANCE = 2.0**-40  # of a value without decimals, that its decoding may miss it by
 BELOW_HALF = 0.499  # of the last decimal: what rounding forgives
 N_MODES = 256  # that a uint8 tells apart
 ONE = np.uint8(1)
@@ -38,7 +40,7 @@ ONE = np.uint8(1)
 
 @dataclass(frozen=True)
 class ColumnEncoding:
-    """A column encoded by its modes: nothing is lost.
+    """A column encoded by its modes: nothing is lost but the last digits of long values.
 
     Attributes
     ----------
@@ -47,7 +49,8 @@ class ColumnEncoding:
     modes : ndarray of uint8, shape (n_samples,)
         Number of the mode, 255 where missing.
     rows : ndarray of int64, shape (n_kept,)
-        Rows whose value was clipped, or would not be restored exactly.
+        Rows whose value was clipped, or would not be restored: exactly where the column has
+        decimals, else to 2**-40 of the value.
     kept : ndarray of shape (n_kept,)
         Their values, in the column's dtype.
     dtype : dtype
@@ -332,8 +335,8 @@ class ColumnCoder:
         place = (x - self._means[modes]) * self._inverses[modes]
         values[:] = np.where(is_missing, 0.0, np.clip(place, -EDGE, EDGE))
         lost = np.abs(place) > EDGE
-        if self._scale:
-            lost |= self.restored(values, modes) != x
+        again = self.restored(values, modes)
+        lost |= again != x if self._scale else np.abs(again - x) > TOLERANCE * np.abs(x)
         modes[is_missing] = MISSING
         return np.flatnonzero(lost & ~is_missing)
 

@@ -64,7 +64,8 @@ class ModeNormalizer(TransformerMixin, BaseEstimator):
 
     A Bayesian Gaussian mixture finds the modes of every column. A value becomes the number of a
     mode and its place within it, ``(x - mean) / (4 * std)``, clipped to -0.99 and 0.99.
-    :meth:`encode` keeps aside what clipping or rounding would lose, so nothing is lost.
+    :meth:`encode` keeps aside what clipping or rounding would lose. So all values of a column that
+    decimals write come back exactly, and others to 2**-40 of their size, 9.1e-13.
 
     Parameters
     ----------
@@ -77,8 +78,8 @@ class ModeNormalizer(TransformerMixin, BaseEstimator):
         the valid ones raised by 1e-6, as RDT and CTGAN do. A draw depends on the seed and the
         number of the row alone.
     rounding : {"learn"} or None, default="learn"
-        Learn how many decimals a column has and restore them exactly; None restores values to a
-        relative error of 1e-15 of the size of mean and spread of their mode.
+        Learn how many decimals a column has and restore them exactly; None restores values to
+        2**-40 of their size.
     missing : {"flag", "error"}, default="flag"
         Encode NaN as mode 255, or refuse it.
     max_iter : int, default=100
@@ -236,8 +237,10 @@ class ModeNormalizer(TransformerMixin, BaseEstimator):
     def encode(self, X: ArrayLike, *, first_row: int = 0) -> ModeEncoding:
         """Encode rows; :meth:`inverse_transform` gives them back.
 
-        Values come back exactly, whatever their decimals, and integers and missing values in their
-        dtype; those without decimals (None) to rounding of their mode's mean and spread.
+        Where ``decimals_`` of a column is a number, its values come back exactly, whatever their
+        decimals, but for the sign of zero; so do integers and missing values, in their dtype. Where
+        it is None, a value of double precision comes back to 2**-40 of its size, mostly to its last
+        digit, and one of single precision exactly.
 
         Parameters
         ----------

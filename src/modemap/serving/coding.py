@@ -1,4 +1,4 @@
-"""Columns by their modes, as JSON: to the value within its mode and back, nothing lost."""
+"""Columns by their modes, as JSON: to the value within its mode and back."""
 
 from typing import Any
 

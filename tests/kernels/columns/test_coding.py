@@ -136,8 +136,10 @@ def test_the_portable_path_gives_the_same_encoding():
         "from modemap.estimators.encoding import ColumnCoder\n"
         "m = ColumnModes(np.array([.7, .3]), np.array([0., 1.]), np.array([1., .1]), np.empty(0))\n"
         "c, d = ColumnCoder(m, np.ones(2, bool), 2, -3, 3), hashlib.sha256()\n"
+        "f = ColumnCoder(m, np.ones(2, bool), None, -3, 3)\n"
         "for seed in (None, 4):\n"
-        "    e = c.encode(x[:, 0], seed)\n"
+        "  for c, z in ((c, x[:, 0]), (f, x[:, 0] / 3), (f, np.append(x[:, 0], 1e-9))):\n"
+        "    e = c.encode(z, seed)\n"
         "    for a in (e.values, e.modes, e.rows, e.kept, c.decode(e)): d.update(a.tobytes())\n"
         "print(d.hexdigest())"
     )

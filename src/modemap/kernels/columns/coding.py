@@ -27,6 +27,7 @@ GROUP = 32  # rows that argmax works on at once: columns are padded to a multipl
 BLOCK = 8192
 MISSING = 255
 EDGE = 0.99
+TOLERANCE = 2.0**-40  # of a value without decimals, that its decoding may miss it by
 EPSILON = 1e-6  # added to the share of each valid mode, as RDT and CTGAN do
 SLICES = 128
 
@@ -136,8 +137,8 @@ def _restored(builder: Any, value: Any, mean: Any, width: Any, scale: Any) -> An
 def _values(typing: Any, x: Any, modes: Any, tables: Any, scale: Any, out: Any, lost: Any) -> Any:
     """Write ``(x - mean) / width`` of each row, clipped.
 
-    ``lost`` has a bit for each row that decoding would not restore: clipped, missing, and, where
-    the column is rounded, those that do not come back exactly.
+    ``lost`` has a bit for each row that decoding would not restore: clipped, missing, and those
+    that would come back otherwise: at all where the column is rounded, by TOLERANCE where not.
     """
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -145,7 +146,9 @@ def _values(typing: Any, x: Any, modes: Any, tables: Any, scale: Any, out: Any, 
             context, builder, signature, args, (0, 1, 2, 4, 5)
         )
         scale = r.splat(builder, args[3], r.doubles)
-        is_rounded = builder.fcmp_ordered(">", scale, r.constant(0.0, r.doubles))
+        nothing, free = (r.constant(x, r.doubles) for x in (0.0, TOLERANCE))
+        is_rounded = builder.fcmp_ordered(">", scale, nothing)
+        tolerance = builder.select(is_rounded, nothing, free)
         high, low = r.constant(EDGE, r.doubles), r.constant(-EDGE, r.doubles)
         is_single = signature.args[4].dtype == types.float32
 
@@ -159,8 +162,9 @@ def _values(typing: Any, x: Any, modes: Any, tables: Any, scale: Any, out: Any, 
             r.store(builder, kept, out, row)
             kept = builder.fpext(kept, r.doubles) if is_single else kept
             again = _restored(builder, kept, mean, width, scale)
-            differs = builder.fcmp_unordered("!=", again, given)
-            is_lost = builder.or_(is_lost, builder.and_(differs, is_rounded))
+            error = r.absolute(builder, builder.fsub(again, given))
+            bound = builder.fmul(r.absolute(builder, given), tolerance)
+            is_lost = builder.or_(is_lost, builder.fcmp_unordered(">", error, bound))
             group = builder.lshr(row, r.index(LANES.bit_length() - 1))
             builder.store(builder.bitcast(is_lost, r.BYTE), r.address(builder, lost, group))
 
