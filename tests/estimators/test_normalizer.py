@@ -1,5 +1,7 @@
 """The laws of the mode normaliser, its round trip above all."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -292,6 +294,16 @@ def test_missing_and_infinite_values_are_refused(X, method, value):
 
     with pytest.raises(ValueError, match=r"NaN|infinity|X must lie between"):
         getattr(normalizer, method)(X)
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, 1e151])
+def test_what_cannot_be_encoded_is_told_with_its_column(X, normalizer, value):
+    """Infinity is no exception to the bounds."""
+    X = X.copy()
+    X[3, 1] = value
+
+    with pytest.raises(ValueError, match=rf"-1e\+150 and 1e\+150, got {re.escape(str(value))} in"):
+        normalizer.encode(X)
 
 
 @pytest.mark.parametrize(

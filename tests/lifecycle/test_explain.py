@@ -260,7 +260,7 @@ def test_a_row_that_training_would_not_take_says_why(project, tmp_path):
 
     assert [row.not_scored is None for row in rows] == [True, False, False]
     assert rows[1].not_scored.startswith("delay: a value must be there")
-    assert rows[2].not_scored.startswith("distance: a value must not exceed")
+    assert rows[2].not_scored.startswith("distance: a value must not be infinite")
     assert (rows[1].unit, rows[1].columns) == (None, ())
     with pytest.raises(DataError, match="must hold a row that training would have taken") as caught:
         explain_rows(project.root, written(tmp_path, delay=[float("nan")], distance=[1.0]))

@@ -83,14 +83,17 @@ def test_rows_that_training_would_not_take_say_why(promoted, table, tmp_path):
     """They keep their place and their key; the others are scored."""
     broken = pq.read_table(table).to_pydict()
     broken["delay"][3], broken["distance"][5] = None, float("inf")
+    broken["delay"][6], broken["distance"][7] = -1e151, float("-inf")
     pq.write_table(pa.table(broken), table)
 
     scored = score(promoted.root, str(table), tmp_path / "scores.parquet")
 
     found = pq.read_table(tmp_path / "scores.parquet").to_pylist()
-    assert scored.n_without == 2
+    assert scored.n_without == 4
     assert found[3]["not_scored"].startswith("delay: a value must be there")
-    assert found[5]["not_scored"].startswith("distance: a value must not exceed")
+    assert found[5]["not_scored"] == found[7]["not_scored"]
+    assert found[5]["not_scored"].startswith("distance: a value must not be infinite")
+    assert found[6]["not_scored"].startswith("delay: a value must not exceed 1e+150")
     assert found[3]["unit"] is None
     assert found[4]["unit"] is not None
 

@@ -12,11 +12,12 @@ from modemap.errors import DataError
 from modemap.estimators.checks import LARGEST
 from modemap.release import Release
 
-__all__ = ["MISSING", "NO_ZONE", "TOO_LARGE", "ZONE", "Intake"]
+__all__ = ["INFINITE", "MISSING", "NO_ZONE", "TOO_LARGE", "ZONE", "Intake"]
 
 FloatArray = NDArray[np.float64]
 
 MISSING = "a value must be there: training took no row without it"
+INFINITE = "a value must not be infinite"
 TOO_LARGE = f"a value must not exceed {LARGEST:g}"
 ZONE = "a time must have a zone or an offset, as in training"
 NO_ZONE = "a time must have no zone and no offset: none is known of training"
@@ -119,8 +120,12 @@ class Intake:
         is_fine = np.abs(numbers) <= LARGEST
         if is_fine.all():
             return {}
-        is_missing = np.isnan(numbers)
-        broken = {TOO_LARGE: ~is_fine & ~is_missing, MISSING: is_missing & self._is_needed}
+        is_missing, is_infinite = np.isnan(numbers), np.isinf(numbers)
+        broken = {
+            INFINITE: is_infinite,
+            TOO_LARGE: ~is_fine & ~is_missing & ~is_infinite,
+            MISSING: is_missing & self._is_needed,
+        }
         return {rule: where for rule, where in broken.items() if where.any()}
 
 

@@ -264,7 +264,7 @@ class ModeNormalizer(TransformerMixin, BaseEstimator):
             kept = np.asarray(encoding.kept, np.float64)
             if len(kept) and not np.abs(kept).max() <= LARGEST:
                 raise ValueError(
-                    f"X must lie between -{LARGEST} and {LARGEST}, infinity aside, got "
+                    f"X must lie between -{LARGEST} and {LARGEST}, got "
                     f"{kept[np.abs(kept).argmax()]} in column {j}"
                 )
             return encoding
