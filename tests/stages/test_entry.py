@@ -68,6 +68,28 @@ def test_failure_is_told_in_three_ways(tmp_path):
     }
 
 
+def test_a_failure_in_a_flow_is_left_to_the_flow(tmp_path, monkeypatch):
+    """The flow reads the record and tells it at the end; twice would be once too often."""
+    monkeypatch.setenv("MODEMAP_FLOW_RUN", "5f628327")
+
+    done = run(FAIL, tmp_path)
+
+    assert done.returncode == 3
+    assert done.stderr == ""
+    assert (tmp_path / ".modemap/failures/ingest.json").exists()
+
+
+def test_a_failure_that_cannot_be_recorded_is_told_in_a_flow_too(tmp_path, monkeypatch):
+    """Nobody else could tell it then."""
+    monkeypatch.setenv("MODEMAP_FLOW_RUN", "5f628327")
+    (tmp_path / ".modemap").write_text("in the way")
+
+    done = run(FAIL, tmp_path)
+
+    assert done.returncode == 9
+    assert "ingest: error: .modemap/failures/ingest.json: the system must let" in done.stderr
+
+
 def test_a_later_success_takes_the_failure_away(tmp_path):
     """An old failure cannot be taken for a new one."""
     run(FAIL, tmp_path)

@@ -213,6 +213,29 @@ def test_a_broken_rule_stops_every_run_and_the_champion_stays(broken):
     assert broken.flight in message
 
 
+def test_what_stopped_a_run_is_told_once(broken):
+    """At the end, after the names of the tasks, and not where in the code it was raised."""
+    for done in broken.flows:
+        assert "Traceback" not in done.stdout + done.stderr
+        assert (done.stdout + done.stderr).count("expect_column_values_to_be_between") == 1
+        assert "\nerror: " in done.stderr
+
+
+def test_the_params_of_a_run_are_refused_as_by_a_stage(bare):
+    """Three lines after those of Prefect, and the exit code of the params."""
+    params = bare.root / "params.yaml"
+    params.write_text(params.read_text().replace("n_rows: 16", "n_rows: none"))
+
+    done = bare.run("modemap", "run")
+
+    assert done.returncode == 2
+    assert "Traceback" not in done.stdout + done.stderr
+    assert done.stderr.count("train_som.n_rows: input should be") == 1
+    assert done.stderr.splitlines()[-3].startswith("error: ")
+    assert flow_runs(bare)[-1][0] == "FAILED"
+    assert "train_som.n_rows" in flow_runs(bare)[-1][1]
+
+
 def test_the_report_and_the_quarantine_tell_of_a_broken_rule(broken):
     """The row is set aside, and the pages speak of it and of no models that were there before."""
     quarantined = list((broken.project.root / "data/quarantine").glob("*/rows.parquet"))

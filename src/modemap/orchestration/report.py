@@ -34,7 +34,10 @@ def reported() -> Iterator[None]:
     except ModemapError as error:
         parts = (error.place, error.rule, error.found, error.hint, error.exit_code)
         stopped = Stopped(*parts, in_stage=isinstance(error, StageError))
-        report(stopped, return_state=True)  # a failed task's state is returned, not raised
+        state = report(stopped, return_state=True)  # of a failed task it is returned, not raised
+        failed = state.result(raise_on_failure=False)
+        if state.is_failed() and str(failed) != str(error):
+            get_run_logger().error("there is no report: %s", failed)
         if isinstance(error, AwaitingApprovalError):
             suspend(error)
         raise

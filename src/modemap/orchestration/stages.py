@@ -113,6 +113,8 @@ def reproduce_all(timeout_seconds: float, *, recorded_here: bool = False) -> Non
         )
     import_ahead()
     failures = [future.state for future in futures.values() if _is_failed(future)]
+    for state in failures[1:]:
+        get_run_logger().error("%s", state.result(raise_on_failure=False))
     for state in failures:
         state.result()  # raises the first stage's own error
 

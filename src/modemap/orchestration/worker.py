@@ -14,6 +14,7 @@ from modemap.errors import ModemapError, ParamsError, StageError
 from modemap.lifecycle.looked import Looked
 from modemap.lifecycle.status import status
 from modemap.orchestration.ahead import import_ahead
+from modemap.orchestration.console import tell_expected_errors_once
 from modemap.orchestration.processes import INTERRUPTED
 from modemap.orchestration.servers import wait_until_healthy
 from modemap.orchestration.standby import standby
@@ -55,6 +56,7 @@ def run_flow(path: Path, parameters: dict[str, Any]) -> int:
     atexit.register(gc.freeze)  # searching all that was imported for garbage would take a second
     try:
         flow = load_flow(path)
+        tell_expected_errors_once()
         address = os.environ["PREFECT_API_URL"]
         health = f"{address}/health"
         if not wait_until_healthy(health, seconds=0):
