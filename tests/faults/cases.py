@@ -350,9 +350,23 @@ SOURCES = Case(
         "no UTF-8": refused_source(
             "latin.csv",
             csv_with(b'"id"', b'"id\xe9"'),
-            "must be readable",
-            "utf-8",
-            EXPORT,
+            "must be UTF-8",
+            "it looks like Latin-1",
+            "write it as UTF-8",
+        ),
+        "UTF-16": refused_source(
+            "wide.csv",
+            text("id,delay\n1,2\n".encode("utf-16")),
+            "must be UTF-8",
+            "it looks like UTF-16",
+            "write it as UTF-8",
+        ),
+        "columns separated by semicolons": refused_source(
+            "semicolons.csv",
+            text(b"id;delay\n1;2,5\n"),
+            "separated by commas",
+            "separated by ';'",
+            "write it so",
         ),
         "no rows": Variant(
             table(lambda good: good.slice(0, 0)),

@@ -111,6 +111,47 @@ CASES = {  # source, what makes it, place, rule, what is found, next step
         "rows.parquet", _table(a=[f"text {i}" for i in range(N)]),
         "rows.parquet", "a column of numbers that vary", "identifier", "measured column",
     ),
+    "decimal commas": (
+        "rows.parquet", _table(a=[f"{i},5" for i in range(N)]),
+        "rows.parquet", "a column of numbers that vary", "decimal comma", "with a point, 12.34",
+    ),
+    "an infinite value": (
+        "rows.parquet", _table(a=[*map(float, range(N - 1)), float("inf")]),
+        "rows.parquet", "that vary", "1 value that is infinite or beyond what models take,",
+        "mend the values that are infinite",
+    ),
+    "semicolons": (
+        "rows.csv", _text("rows.csv", b"a;b\n1,5;2\n"),
+        "rows.csv", "separated by commas", "separated by ';'", "as Parquet",
+    ),
+    "tabs": (
+        "rows.csv", _text("rows.csv", b"a\tb\n1\t2\n"),
+        "rows.csv", "separated by commas", "separated by tabs", "as Parquet",
+    ),
+    "a name of tabs": (
+        "rows.tsv", _text("rows.tsv", b"a\tb\n1\t2\n"),
+        "rows.tsv", "CSV or Arrow file", "`.tsv`", "write it with commas as .csv",
+    ),
+    "UTF-16": (
+        "rows.csv", _text("rows.csv", "a,b\n1,2\n".encode("utf-16")),
+        "rows.csv", "must be UTF-8", "like UTF-16", "write it as UTF-8",
+    ),
+    "UTF-16 without a mark": (
+        "rows.csv", _text("rows.csv", "a,b\n1,2\n".encode("utf-16-le")),
+        "rows.csv", "must be UTF-8", "like UTF-16", "write it as UTF-8",
+    ),
+    "cp1252": (
+        "rows.csv", _text("rows.csv", "größe,b\n1,2\n".encode("cp1252")),
+        "rows.csv", "must be UTF-8", "like Latin-1", "write it as UTF-8",
+    ),
+    "cp1252 late in the file": (
+        "rows.csv", _text("rows.csv", b"a,b\n" + b"x,2\n" * 300_000 + b"gr\xf6\xdfe,2\n"),
+        "rows.csv", "must be readable", "UTF", "write it as UTF-8",
+    ),
+    "no text": (
+        "rows.csv", _text("rows.csv", b"\x89PNG\r\n\x1a\n" + bytes(100)),
+        "rows.csv", "must be readable", "", "",
+    ),
     "one row": (
         "rows.parquet", _table(a=[1.0], b=[2.0]),
         "rows.parquet", "at least 50 rows", "1", "larger table",

@@ -11,12 +11,18 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
-__all__ = ["common_type", "csv_options", "read_delimited"]
+from modemap.errors import DataError
+
+__all__ = ["check_form", "common_type", "csv_options", "read_delimited"]
 
 NULLS = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
 BLOCK_BYTES = 1 << 24
 MAX_LINE_BYTES = 1 << 26  # a longer one is no row
 MAX_INFLATION, MAX_INFLATED_BYTES = 200, 1 << 30  # of a packed file: more than both is no table
+
+SEPARATORS = {";": "';'", "\t": "tabs", "|": "'|'"}  # that other programs write
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # how such a file begins
+CONTROLS = bytes(byte for byte in range(32) if byte not in b"\t\n\f\r")  # in no text
 
 Types = dict[str, pa.DataType]
 
@@ -36,6 +42,39 @@ def csv_options(types: Mapping[str, pa.DataType] | None = None) -> pacsv.Convert
         strings_can_be_null=True,
         quoted_strings_can_be_null=False,
     )
+
+
+def check_form(path: Path, start: bytes) -> None:
+    """Refuse a file that by its first bytes ``start`` has another encoding or separator.
+
+    Raises
+    ------
+    DataError
+        If it is not UTF-8, or if its lines have no commas but as many of another separator.
+    """
+    encoding = _other_encoding(start)
+    if encoding:
+        rule, hint = "must be UTF-8", "write it as UTF-8, or as Parquet"
+        raise DataError(path, rule, found=f"not UTF-8 text; it looks like {encoding}", hint=hint)
+    header, row = [*start.decode(errors="replace").lstrip().splitlines(), "", ""][:2]
+    for separator, name in SEPARATORS.items():
+        n = header.count(separator)
+        if "," not in header and n and row.count(separator) == n:
+            rule, hint = "must have columns separated by commas", "write it so, or as Parquet"
+            found = f"the columns seem to be separated by {name}"
+            raise DataError(path, rule, found=found, hint=hint)
+
+
+def _other_encoding(start: bytes) -> str | None:
+    if start.startswith(UTF_16) or b"\0" in start[:2]:
+        return "UTF-16"
+    try:
+        start.decode()
+    except UnicodeDecodeError as error:
+        is_cut = error.reason == "unexpected end of data" and error.end == len(start)
+        is_text = start.translate(None, CONTROLS) == start
+        return "Latin-1" if is_text and not is_cut else None
+    return None
 
 
 def read_delimited(

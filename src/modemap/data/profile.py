@@ -23,6 +23,8 @@ __all__ = ["ColumnProfile", "Profile", "profile"]
 MAX_LEVELS = 10_000  # distinct texts that are counted one by one
 MAX_UNIQUE = 1 << 25  # rows among which repeated values are looked for
 NUMBER = r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"
+DECIMAL_COMMA = r"^\s*[-+]?\d[\d.]*,\d+\s*$"
+DAY_FIRST = r"^\s*\d{1,2}([./-])\d{1,2}[./-](\d{2}|\d{4})([ T]+\d{1,2}:\d{2}.*)?\s*$"  # or month
 QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
 
 
@@ -42,9 +44,12 @@ class ColumnProfile:
     quantiles: Mapping[float, float] = field(default_factory=dict)
     levels: Mapping[str, int] = field(default_factory=dict)  # the commonest first, if countable
     too_large: int = 0  # infinite values, and those that no model takes
+    first_too_large: int | None = None  # the row of the first of them, from 0
     words: float = 0.0  # spaces in a text, in the mean
     numbers: int = 0  # texts that are numbers
     first_text: str | None = None  # the first that is none
+    commas: int = 0  # texts that are numbers with a decimal comma
+    dates: int = 0  # texts that are dates with the year at the end
     parts: Mapping[str, int] = field(default_factory=dict)  # of a time: how many values each has
     times: tuple[datetime, datetime] | None = None
 
@@ -152,11 +157,14 @@ class _Number(_Column):
     def __init__(self, name: str, arrow_type: pa.DataType) -> None:
         super().__init__(name, arrow_type)
         self.sketch, self.too_large = ColumnSketch(), 0
+        self.first_too_large: int | None = None
 
     def look(self, values: pa.Array) -> None:
         numbers = np.asarray(values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
         is_too_large = np.abs(numbers) > LARGEST
         if is_too_large.any():
+            if self.first_too_large is None:
+                self.first_too_large = self.rows - len(values) + int(is_too_large.argmax())
             self.too_large += int(is_too_large.sum())
             numbers = np.where(is_too_large, np.nan, numbers)
         self.sketch.update(numbers)
@@ -164,7 +172,7 @@ class _Number(_Column):
     def found(self) -> dict[str, Any]:
         sketch = self.sketch
         if not sketch.n:
-            return {"distinct": 0, "too_large": self.too_large}
+            return {"distinct": 0, **self._too_large()}
         values, counts = sketch.values_and_counts()
         n_levels = MAX_LEVELS if sketch.is_exact else 0
         order = np.argsort(-counts, kind="stable")[:n_levels]
@@ -174,8 +182,11 @@ class _Number(_Column):
             "high": sketch.max,
             "quantiles": dict(zip(QUANTILES, sketch.quantiles(QUANTILES).tolist(), strict=True)),
             "levels": {_number_text(values[i]): int(counts[i]) for i in order},
-            "too_large": self.too_large,
+            **self._too_large(),
         }
+
+    def _too_large(self) -> dict[str, Any]:
+        return {"too_large": self.too_large, "first_too_large": self.first_too_large}
 
 
 class _Integer(_Number):
@@ -207,7 +218,7 @@ class _Text(_Column):
     def __init__(self, name: str, arrow_type: pa.DataType) -> None:
         super().__init__(name, arrow_type)
         self.counts: Counter[str] | None = Counter()
-        self.words = self.numbers = 0
+        self.words = self.numbers = self.commas = self.dates = 0
         self.first_text: str | None = None
 
     def can_be_key(self) -> bool:
@@ -219,7 +230,9 @@ class _Text(_Column):
         spaces = pc.multiply(pc.count_substring(texts, " "), counts)
         self.words += pc.sum(spaces).as_py() or 0
         is_number = pc.match_substring_regex(texts, NUMBER)
-        self.numbers += pc.sum(pc.if_else(is_number, counts, 0)).as_py() or 0
+        self.numbers += _sum_where(is_number, counts)
+        self.commas += _sum_where(pc.match_substring_regex(texts, DECIMAL_COMMA), counts)
+        self.dates += _sum_where(pc.match_substring_regex(texts, DAY_FIRST), counts)
         if self.first_text is None:
             others = texts.filter(pc.invert(is_number))
             self.first_text = others[0].as_py() if len(others) else None
@@ -236,6 +249,8 @@ class _Text(_Column):
             "words": self.words / max(self.rows - self.missing, 1),
             "numbers": self.numbers,
             "first_text": self.first_text,
+            "commas": self.commas,
+            "dates": self.dates,
         }
 
 
@@ -275,6 +290,10 @@ def _new_column(name: str, kind: pa.DataType) -> _Column:
     ]
     found = next((maker for is_kind, maker in makers if is_kind(kind)), _Column)
     return found(name, kind)
+
+
+def _sum_where(is_it: pa.Array, counts: pa.Array) -> int:
+    return int(pc.sum(pc.if_else(is_it, counts, 0)).as_py() or 0)
 
 
 def _number_text(value: float) -> str:

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from modemap.data.arrow_files import SUFFIXES as ARROW
 from modemap.data.arrow_files import arrow_pieces, arrow_schema
-from modemap.data.delimited import read_delimited
+from modemap.data.delimited import check_form, read_delimited
 from modemap.data.queries import SUFFIX as QUERY
 from modemap.data.queries import query_pieces
 from modemap.errors import DataError
@@ -32,6 +32,7 @@ HEADER_BYTES = 1 << 20  # within which the first line is looked for
 ROWS_AT_ONCE, CELLS_AT_ONCE = 1 << 17, 1 << 24
 
 _NOT_LET = (errno.EACCES, errno.EPERM)
+_DELIMITED = (".tsv", ".tab", ".txt", ".dat")  # by something else than commas, mostly
 _TEXT = (pa.types.is_large_string, pa.types.is_string_view)
 
 
@@ -120,6 +121,8 @@ def _told(path: Path) -> Iterator[None]:
             raise  # of a temporary file: nothing is wrong with this one
         is_let = not (isinstance(error, OSError) and error.errno in _NOT_LET)
         hint = "export the file again; it may be truncated or of another type"
+        if "UTF" in str(error).upper():
+            hint = "write it as UTF-8, or as Parquet; it may be Latin-1"
         raise DataError(
             path,
             "must be readable",
@@ -134,11 +137,12 @@ def _kind(path: Path) -> str:
     for suffixes in (PARQUET, CSV, ARROW, (QUERY,)):
         if name.endswith(suffixes):
             return suffixes[0]
+    hint = "write it with commas as .csv, or as .parquet"
     raise DataError(
         path,
         "must be a Parquet, CSV or Arrow file",
         found=f"a name that ends in `{path.suffix}`",
-        hint=f"use one of {', '.join(SUFFIXES)}",
+        hint=hint if path.suffix.lower() in _DELIMITED else f"use one of {', '.join(SUFFIXES)}",
     )
 
 
@@ -187,10 +191,11 @@ def _check_is_file(path: Path) -> None:
 
 
 def _check_header(path: Path) -> None:
-    """Refuse a first line that is no header, before anything is made of its cells."""
+    """Refuse a first line that is no header of ours, before anything is made of its cells."""
     with pa.input_stream(str(path), compression="detect") as file:
-        line = bytes(file.read(HEADER_BYTES)).partition(b"\n")[0]
-    _check_width(path, line.count(b",") + 1)
+        start = bytes(file.read(HEADER_BYTES))
+    _check_width(path, start.partition(b"\n")[0].count(b",") + 1)
+    check_form(path, start)
 
 
 def _check_width(path: Path, n_columns: int) -> None:

@@ -97,9 +97,18 @@ def decide(
             source,
             "must have a column of numbers that vary",
             found="; ".join(f"{d.name!r}: {d.kind}, {d.why}" for d in decisions[:10]),
-            hint="add a measured column; a mixture is of numbers",
+            hint=_mending(decisions),
         )
     return Decisions(tuple(decisions), tuple(named), label, _policies(numbers))
+
+
+def _mending(decisions: Sequence[Decision]) -> str:
+    """Return how a column that is none of numbers becomes one."""
+    if any(_is_decimal_comma(d.column) for d in decisions):
+        return "write numbers with a point, 12.34, and no separator of thousands"
+    if any(d.column.too_large for d in decisions):
+        return "mend the values that are infinite or too large, or leave their cells empty"
+    return "add a measured column; a mixture is of numbers"
 
 
 def _decision(column: ColumnProfile, *, is_time: bool) -> Decision:
@@ -111,7 +120,7 @@ def _decision(column: ColumnProfile, *, is_time: bool) -> Decision:
     if column.kind in ("number", "integer"):
         return _number(column)
     if column.kind in ("boolean", "text"):
-        return _category(column)
+        return _mistaken(column) or _category(column)
     if column.kind == "time":
         return _time(column, is_time=is_time)
     why = f"no model takes {column.type}; derive numbers from it in the source"
@@ -136,7 +145,10 @@ def _unusable(column: ColumnProfile, kind: str) -> Decision | None:
     top, share = _commonest(column)
     found = None
     if column.too_large:
-        why = f"holds {column.too_large} values that are infinite or beyond what models take"
+        n = column.too_large
+        what = f"{n:,} values that are" if n > 1 else "1 value that is"
+        where = f"in row {column.first_too_large}, counted from 0"
+        why = f"holds {what} infinite or beyond what models take, {'the first ' * (n > 1)}{where}"
         found = kind, why
     elif column.distinct == 1:
         found = "constant", f"always {top}"
@@ -147,6 +159,22 @@ def _unusable(column: ColumnProfile, kind: str) -> Decision | None:
     elif share > ALMOST_ALL:
         found = "nearly constant", f"{top} in {share:.1%} of the rows"
     return Decision(column, found[0], OUT, found[1]) if found else None
+
+
+def _is_decimal_comma(column: ColumnProfile) -> bool:
+    found = column.commas + column.numbers
+    return column.commas > 0 and found >= MIXED * column.present
+
+
+def _mistaken(column: ColumnProfile) -> Decision | None:
+    """Return the decision to leave out a column of texts that were meant to be something else."""
+    if _is_decimal_comma(column):
+        why = "looks like numbers with a decimal comma; write them with a point"
+        return Decision(column, "text", OUT, why)
+    if column.dates > 0 and column.dates >= MIXED * column.present:
+        why = "looks like dates; write them as ISO 8601, 2024-01-31"
+        return Decision(column, "text", OUT, why)
+    return None
 
 
 def _category(column: ColumnProfile) -> Decision:
@@ -215,7 +243,7 @@ def _is_counter(column: ColumnProfile) -> bool:
 def _suggested_key(found: Profile) -> dict[str, str]:
     unique = [column for column in found.columns if column.is_unique]
     counters = [column for column in unique if column.kind == "integer" and _is_counter(column)]
-    texts = [c for c in unique if c.kind == "text" and c.words < MANY_WORDS]
+    texts = [c for c in unique if c.kind == "text" and c.words < MANY_WORDS and not _mistaken(c)]
     for column in [*counters, *texts][: found.rows >= MIN_TO_TELL]:
         return {column.name: "names a row: no value is missing or occurs twice"}
     return {}
@@ -229,7 +257,8 @@ def _policies(numbers: Sequence[ColumnProfile]) -> dict[str, str]:
 
 
 def _check_one_type(source: str, column: ColumnProfile) -> None:
-    if column.kind == "text" and MIXED * column.present <= column.numbers < column.present:
+    is_mixed = MIXED * column.present <= column.numbers < column.present
+    if column.kind == "text" and is_mixed and not _is_decimal_comma(column):
         others = column.present - column.numbers
         raise DataError(
             f"{source}: column {column.name!r}",
