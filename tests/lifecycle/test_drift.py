@@ -71,6 +71,10 @@ def test_the_same_population_exits_with_0(modemap, before, tmp_path):
     assert code == 0
     assert out.startswith("drift: no\n3,000 rows beside 3,000\n")
     assert "name: not compared, 3,000 texts in 3,000 rows" in out
+    (joint,) = (line.split() for line in out.splitlines() if line.startswith("correlation"))
+    assert joint[1] == "no"
+    assert float(joint[2]) < float(joint[3])  # what chance explains up to
+    assert joint[4] == "0.05"
 
 
 def test_drift_exits_with_4_and_is_explained(modemap, before, tmp_path):
@@ -124,6 +128,7 @@ def test_what_cannot_be_compared_exits_with_5(modemap, before, tmp_path, changes
     assert code == 5
     assert out.startswith("drift: not checkable")
     assert f"not checkable: {why}" in out
+    assert out.count(why) == 1
 
 
 def test_an_infinite_value_in_the_reference_exits_with_5(modemap, tmp_path):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from modemap.monitoring.check import check
+from modemap.monitoring.joint import JointResult
 from modemap.monitoring.plain import as_plain
 from modemap.monitoring.profile import Reference
 from tests.monitoring.conftest import counted
@@ -49,6 +50,47 @@ def test_a_change_of_correlation_alone_is_found(reference):
     assert {column.drift for column in result.columns} == {False}
     assert result.joint[0].change.columns == ("x0", "x2")
     assert result.joint[0].change.after == pytest.approx(0.48, abs=0.05)
+
+
+@pytest.mark.parametrize("step", [5.0, -0.5])
+@pytest.mark.parametrize("seed", [0, 2])
+def test_a_step_of_all_values_is_told_as_one(reference, step, seed):
+    """Modes that all moved alike are no modes that vanished and others that appeared."""
+    rows = np.random.default_rng(seed).standard_normal((20_000, 3))
+
+    column = _column(check(reference, counted(rows + np.array([step, 0, 0]))))
+
+    (said,) = [sentence for sentence in column.said if "moved" in sentence]
+    assert float(said.split()[4].strip(";")) == pytest.approx(step, abs=0.05)
+    assert said.endswith("; beside that, they are as they were")
+    assert not any("mode" in sentence for sentence in column.said)
+
+
+@pytest.mark.parametrize("change", [lambda x: 1.5 * x, lambda x: np.where(x > 0, x + 3, x)])
+def test_another_change_is_no_step_of_all_values(reference, change):
+    """Wider values, or half of them moved, are told by their modes."""
+    rows = _normal(20_000)
+    rows[:, 0] = change(rows[:, 0])
+
+    column = _column(check(reference, counted(rows)))
+
+    assert column.drift
+    assert any("mode" in sentence for sentence in column.said)
+    assert not any("all values" in sentence for sentence in column.said)
+
+
+def test_joint_tests_have_the_effect_that_chance_explains_up_to(reference):
+    """A correlation that drifted lies above it, one that did not below, in the same unit."""
+    X = _normal()
+    same = check(reference, counted(X)).joint[0]
+    X[:, 2] = 0.5 * X[:, 0] + np.sqrt(0.75) * X[:, 2]
+
+    drifted = check(reference, counted(X)).joint[0]
+
+    assert drifted.drift
+    assert 0 < drifted.by_chance < drifted.effect
+    assert same.effect < same.by_chance
+    assert JointResult("correlation", None).by_chance is None
 
 
 def test_a_small_but_significant_change_is_no_drift():

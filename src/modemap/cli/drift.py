@@ -65,13 +65,13 @@ def _lines(found: "Check") -> Iterator[str]:
         yield f"{column.name:<{WIDTH}} {answer:<14}{numbers}{found.min_effect:>8g}"
     for joint in found.joint:
         answer = "yes" if joint.drift else "no" if joint.drift is False else "not checkable"
-        effect = joint.effect
-        yield f"{joint.name:<{WIDTH}} {answer:<14}{_shown(effect):>9}{'':>11}{found.min_effect:>8g}"
+        numbers = f"{_shown(joint.effect):>9}{_shown(joint.by_chance):>11}"
+        yield f"{joint.name:<{WIDTH}} {answer:<14}{numbers}{found.min_effect:>8g}"
     for column in found.columns:
         yield from (f"{column.name}: {sentence}" for sentence in column.said)
     for joint in found.joint:
         yield from joint.said
-    yield from found.schema
+    yield from (said for said in found.schema if said not in found.why)
     yield from (f"not checkable: {why}" for why in found.why)
 
 

@@ -89,6 +89,11 @@ class Cells:
         """Return a sketch of the cells' means with their counts."""
         return ColumnSketch().update(self.means, self.counts)
 
+    def moved(self, step: float) -> Self:
+        """Return the cells of the same rows with ``step`` added to each value."""
+        cuts, means = self.cuts + step, self.means + step
+        return type(self)(cuts, self.counts, means, self.low + step, self.high + step)
+
     def ranks(self, values: FloatArray) -> FloatArray:
         """Return where values lie among the cells' rows, between -1 and 1; NaN stays NaN."""
         steps = np.cumsum(self.counts)

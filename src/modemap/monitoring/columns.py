@@ -18,6 +18,8 @@ __all__ = ["MIN_ROWS", "Bins", "ColumnFound", "compare_column", "compare_values"
 
 MIN_ROWS = 50  # of either side; fewer are a window too small
 QUARTILES = (0.25, 0.5, 0.75)
+STEPS = tuple(i / 20 for i in range(1, 20))  # shares at which a common step is looked for
+ALIKE, LEFT = 0.05, 0.1  # most of the index after that step, and as a share of what it was
 N_NAMED = 5  # levels that are told
 
 
@@ -136,7 +138,9 @@ def explain(found: ColumnFound, reference: Reference, seen: Observed) -> list[st
         said.append(f"the median went from {before:.4g} to {after:.4g}")
         cells, sketch = reference.numbers[found.name], seen.numbers[found.name]
         if cells is not None:
-            said += [change.sentence for change in mode_changes(cells, Cells.of(sketch))]
+            said += _moved_together(found, cells, sketch) or [
+                change.sentence for change in mode_changes(cells, Cells.of(sketch))
+            ]
     said += [
         f"level {level!r} was never seen before and has {count / max(found.n, 1):.1%} of the rows"
         for level, count in found.unseen.items()
@@ -144,6 +148,17 @@ def explain(found: ColumnFound, reference: Reference, seen: Observed) -> list[st
     if found.kind == "category" and found.values is not None:
         said += _shares(reference.levels[found.name], seen.levels[found.name])
     return said
+
+
+def _moved_together(found: ColumnFound, cells: Cells, sketch: ColumnSketch) -> list[str]:
+    """Return the sentence on a step that all values took, if no more than that has changed."""
+    steps = Cells.of(sketch).quantiles(STEPS) - cells.quantiles(STEPS)
+    step = float(np.median(steps))
+    left = compare_values(cells.moved(step), sketch)[0].psi
+    before = found.values.psi if found.values is not None else 0.0
+    if step == 0 or left > min(ALIKE, LEFT * before):
+        return []
+    return [f"all values moved by {step:+.4g}; beside that, they are as they were"]
 
 
 def _shares(reference: Levels, current: Levels) -> list[str]:

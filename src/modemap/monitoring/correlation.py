@@ -66,6 +66,13 @@ class Change:
     n_reference: int
     n: int
 
+    @property
+    def by_chance(self) -> float:
+        """The effect that a difference of just :attr:`threshold` has, going the same way."""
+        step = np.copysign(self.threshold, self.after - self.before)
+        before = np.array(self.before)
+        return float(_effect(before, np.clip(before + step, -1, 1)))
+
 
 def correlate(sample: FloatArray, columns: Sequence[str], cells: Sequence[Cells]) -> Correlations:
     """Return the correlations of a sample of rows, (n_rows, n_columns), NaN where missing.

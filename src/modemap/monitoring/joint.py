@@ -36,6 +36,11 @@ class JointResult:
     regions: list[Region] = field(default_factory=list)
     why: str = ""
 
+    @property
+    def by_chance(self) -> float | None:
+        """The effect that chance explains up to, going the same way."""
+        return self.change.by_chance if self.change else self.threshold
+
 
 def compare_jointly(
     reference: Reference, seen: Observed, names: Sequence[str], rate: float, min_effect: float
