@@ -172,3 +172,16 @@ def test_what_is_no_boolean_is_refused(flagged):
         Intake(release).matrix(others)
     with pytest.raises(DataError, match="column `late`: must hold true or false"):
         observe([others], Wanted(["depth", "breadth"], ["late"]), release)
+
+
+def test_releases_that_take_other_arrays_of_the_same_rows_are_told_apart(trained, flagged):
+    """By their columns, and by the clocks that hours are read from."""
+    release, abroad = trained[0], dict.fromkeys(TIMES, "Asia/Kolkata")
+
+    intake = Intake(release)
+
+    assert intake.is_like(Intake(release))
+    assert not intake.is_like(
+        Intake(replace(release, manifest={**release.manifest, "zones": abroad}))
+    )
+    assert not intake.is_like(Intake(flagged[0]))

@@ -49,6 +49,7 @@ class Intake:
         self.times: Mapping[str, Sequence[str]] = prepare.get("times", {})
         self.zones: Mapping[str, str] = release.manifest.get("zones", {})
         self.key: list[str] = list(prepare.get("key", ()))
+        self._made = release.columns
         map_only = release.preparation.map_only or {}
         self.numbers = [name for name in release.columns if name not in map_only]
         self._derived = [name for name in release.columns if name in map_only]
@@ -59,6 +60,10 @@ class Intake:
     def columns(self) -> list[str]:
         """Columns that a row must have."""
         return [*self.numbers, *self.categories, *self.times]
+
+    def is_like(self, other: "Intake") -> bool:
+        """Tell whether the release of ``other`` takes the same array of the same rows."""
+        return (self._made, self.columns, self.zones) == (other._made, other.columns, other.zones)
 
     def absent(self, names: Iterable[str]) -> list[str]:
         """Return the columns that ``names`` lack."""

@@ -128,7 +128,7 @@ class Rollouts:
         rollout, shadow, watch = serving.rollout, serving.challenger, self._watch
         if rollout is None or rollout.kind != SHADOW or shadow is None or watch is None:
             return
-        if list(shadow.reader.columns) != list(serving.champion.reader.columns):
+        if not shadow.reader.is_like(serving.champion.reader):
             return  # its rows are others
         is_copied = is_routed(rollout, key or secrets.token_hex(8))
         if is_copied and self._copies.acquire(blocking=False):

@@ -56,6 +56,10 @@ class RowReader:
         """Columns that a row must have."""
         return self._intake.columns
 
+    def is_like(self, other: "RowReader") -> bool:
+        """Tell whether the release of ``other`` takes the same array of the same rows."""
+        return self._intake.is_like(other._intake)
+
     def example(self, middle: FloatArray) -> dict[str, Any]:
         """Return a row as callers send one: numbers of ``middle``, the first level, a noon."""
         row: dict[str, Any] = {
