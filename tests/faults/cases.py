@@ -13,7 +13,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -239,6 +239,22 @@ def is_filled_by_the_median(root: Path) -> None:
     assert train["distance"].to_pylist() == expected
 
 
+def flag(values: Sequence[str]) -> Fault:
+    """Return the fault of a boolean `late` that holds ``values`` in turn, listed as true."""
+
+    @contextmanager
+    def fault(root: Path) -> Iterator[None]:
+        listed = PARAMS.replace("prepare:\n", 'prepare:\n  categories: {late: ["true"]}\n', 1)
+        late = pa.array([values[i % len(values)] for i in range(N_ROWS)])
+        with (
+            changed(root / "params.yaml", becomes(listed.encode())),
+            table(lambda good: good.append_column("late", late))(root),
+        ):
+            yield
+
+    return fault
+
+
 def named(name: str) -> Fault:
     """Return the fault that the column `delay` has the name ``name``, in the params too."""
 
@@ -398,6 +414,11 @@ ROWS = Case(
             source("text.csv", csv_with(b"\n17,", b"\n17,late")),
             TO_PREPARE,
             Refused(3, "`delay`", "must be numeric", "string", "prepare.columns"),
+        ),
+        "other texts for true and false": Variant(
+            flag(["ja", "nein"]),
+            TO_PREPARE,
+            Refused(3, "`late`", "must hold true or false", "'ja'", "prepare.categories"),
         ),
         "a column gone": Variant(
             table(lambda good: good.drop_columns(["distance"])),

@@ -116,7 +116,7 @@ def _check_truths(name: str, others: pa.ChunkedArray) -> None:
     if len(others):
         raise DataError(
             f"column `{name}`",
-            "must hold true or false, as its levels in training",
+            "must hold true or false, as its levels",
             found=repr(others[0].as_py())[:80],
             hint="write true or false; what is another level, list under prepare.categories",
         )
