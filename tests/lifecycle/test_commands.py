@@ -2,10 +2,12 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
 import pytest
+from mlflow.tracking._tracking_service.utils import _artifact_repos_cache
 
 from modemap import cli
 from modemap.errors import RegistryError
@@ -363,6 +365,27 @@ def test_the_summary_is_printed_and_its_facts_written(modemap, project):
     assert code == 0
     assert said.startswith("## The release was not judged")
     assert project.read("summary.json")["candidate"]["metrics"]["n_rows"] == 500
+
+
+@pytest.mark.parametrize(
+    ("options", "outputs"), [((), "dvc checkout"), (("--no-cache",), "dvc pull")]
+)
+def test_who_restores_is_told_how_the_outputs_come_back(
+    monkeypatch, capsys, replaced, options, outputs
+):
+    """The champion's dvc.lock comes first: the commit may hold another or none."""
+    replaced.cache_all()
+    _main(monkeypatch, capsys, replaced, "backup", "store.tar.gz", *options)
+    shutil.rmtree(replaced.root / "mlruns")
+    _artifact_repos_cache.clear()
+
+    code, said, _ = _main(monkeypatch, capsys, replaced, "restore", "store.tar.gz")
+
+    assert code == 0
+    assert said.splitlines()[-1] == (
+        "next: `modemap checkout 2` for the dvc.lock of the champion, "
+        f"then `{outputs}` for its outputs"
+    )
 
 
 def test_a_backup_is_made_and_never_replaces_a_store(modemap, project):

@@ -39,8 +39,16 @@ def restore(file: File) -> None:
     Example: modemap restore backup.tar.gz
     """
     from modemap.lifecycle.backup import restore as put_back  # noqa: PLC0415
+    from modemap.lifecycle.status import status  # noqa: PLC0415
 
     kept = put_back(Path.cwd(), file)
     records = ", Prefect's records" if kept.has_prefect else ""
     typer.echo(f"restored: {kept.n_files} artifacts, {kept.n_objects} objects of DVC's{records}")
     typer.echo(f"sha256 {kept.sha256}")
+    champion = status(Path.cwd())
+    if champion is not None:
+        outputs = "dvc checkout" if kept.n_objects else "dvc pull"
+        typer.echo(
+            f"next: `modemap checkout {champion.version}` for the dvc.lock of the champion, "
+            f"then `{outputs}` for its outputs"
+        )

@@ -151,9 +151,10 @@ class Registry:
         *_, version = [None, *self._search(condition)]
         if version is None:
             wanted = "a version" if number is None else f"version {number}"
-            known = ", ".join(str(known.number) for known in self.versions()) or "none"
-            rule, hint = f"{wanted} must be registered", "register the release: `modemap register`"
-            raise RegistryError(self._place(), rule, found=f"versions: {known}", hint=hint)
+            known = ", ".join(str(known.number) for known in self.versions())
+            hint = f"name one of {known}" if known else "register a release: `modemap register`"
+            rule, found = f"{wanted} must be registered", f"versions: {known or 'none'}"
+            raise RegistryError(self._place(), rule, found=found, hint=hint)
         return version
 
     def download(self, version: Version, folder: Path) -> Path:
