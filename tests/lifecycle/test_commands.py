@@ -12,6 +12,8 @@ from mlflow.tracking._tracking_service.utils import _artifact_repos_cache
 from modemap import cli
 from modemap.errors import RegistryError
 from modemap.lifecycle.rules import RULES
+from modemap.lifecycle.status import status
+from modemap.orchestration.summary import closing_lines
 
 pytestmark = pytest.mark.workflow
 
@@ -348,6 +350,34 @@ def test_a_kept_refusal_is_explained(modemap, project, tiny_release):
     assert code == 6
     assert "metrics: failed\n  asks   Stop unless every metric" in said
     assert "version 1: must pass every rule" in errors
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ("compare", "1", "99"),
+        ("score", "data/prepared/test/*.parquet", "scores.parquet", "--version", "99"),
+        ("drift", "99", "rows.parquet"),
+    ],
+)
+def test_who_names_no_version_is_told_those_there_are(monkeypatch, capsys, replaced, asked):
+    """Registering another one would not help."""
+    code, _, errors = _main(monkeypatch, capsys, replaced, *asked)
+
+    assert code == 8
+    assert "version 99 must be registered" in errors
+    assert "hint: name one of 1, 2\n" in errors
+
+
+def test_the_end_of_a_run_speaks_of_an_environment_that_is_there(promoted):
+    """Where modemap was installed elsewhere there is nothing to source."""
+    champion = status(promoted.root)
+    assert "next" in closing_lines(promoted.root, champion)
+
+    (promoted.root / ".venv").mkdir()
+
+    lines = closing_lines(promoted.root, champion)
+    assert "next      (after: source .venv/bin/activate)" in lines
 
 
 def test_what_lies_here_has_no_version(modemap):

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from modemap import cli
-from modemap.errors import ReleaseError
+from modemap.errors import DataError, ReleaseError
 from modemap.estimators.preparation import Preparation
 from modemap.files import write_json
 from modemap.lifecycle.drift import drift
@@ -345,3 +345,17 @@ def test_held_out_rows_move_no_column_of_the_reference(rows, make_release, tmp_p
         np.testing.assert_array_equal(cells.cuts, other.numbers[name].cuts)
     np.testing.assert_array_equal(one.correlations.values, other.correlations.values)
     assert (one.models.hits.counts != other.models.hits.counts).any()
+
+
+@pytest.mark.parametrize("asked", ["nope.parquet", "in/*.parquet", "empty.parquet"])
+def test_a_source_that_was_named_by_hand_is_not_sought_in_the_params(tmp_path, monkeypatch, asked):
+    """`ingest.source` has no part in it, be the file absent or without rows."""
+    monkeypatch.chdir(tmp_path)
+    pq.write_table(pa.table({"x": [1.0, 2.0]}), "reference.parquet")
+    pq.write_table(pa.table({"x": pa.array([], pa.float64())}), "empty.parquet")
+
+    with pytest.raises(DataError) as caught:
+        drift(tmp_path, "reference.parquet", asked)
+
+    assert "ingest.source" not in caught.value.hint
+    assert caught.value.hint

@@ -414,6 +414,54 @@ def test_a_verdict_without_rules_is_a_refusal():
         verdict.require()
 
 
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"load_failure": "exit -11"}, "loads failed (it does not load or answer; exit -11)"),
+        (
+            {"withdrawn": "entry 3: complaints"},
+            "not_withdrawn failed (it was taken back; entry 3: complaints; `modemap rollback --to`",
+        ),
+        (
+            {"evaluation": GOOD.evaluation | {"stability": 0.09}},
+            "stability failed (0.09 against 0.1: lowest agreement",
+        ),
+    ],
+)
+def test_what_stopped_a_release_is_a_sentence(changes, sentence):
+    """A number stands against its bound; of what is no number the reason is told."""
+    verdict = Verdict(1, DIGEST, 1, None, judge(replace(GOOD, **changes)))
+
+    with pytest.raises(GateRefusedError) as caught:
+        verdict.require()
+
+    assert sentence in caught.value.found
+    assert caught.value.hint.endswith("; the champion stays as it is")
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "tried"),
+    [
+        ("stability", 0.09, "for stability try fewer segments (train_som.n_segments)"),
+        ("topographic_error", 0.26, "gate.topographic_error_max"),
+        ("dead_unit_share", 0.6, "for dead_units try a smaller map"),
+    ],
+)
+def test_who_is_refused_is_told_what_to_try(metric, value, tried):
+    """Where there is no champion, none stays; a number that is missing is not to be tried at."""
+    results = judge(replace(GOOD, evaluation=GOOD.evaluation | {metric: value}))
+    missing = judge(replace(GOOD, evaluation=GOOD.evaluation | {metric: None}))
+
+    with pytest.raises(GateRefusedError) as caught:
+        Verdict(1, DIGEST, None, None, results).require()
+    with pytest.raises(GateRefusedError) as unknown:
+        Verdict(1, DIGEST, None, None, missing).require()
+
+    assert tried in caught.value.hint
+    assert caught.value.hint.endswith("; nothing is promoted")
+    assert " try " not in unknown.value.hint
+
+
 def test_a_refusal_names_every_rule_that_stopped_the_release():
     """Rule, finding and reason stand in one message; NaN can be kept in the record."""
     evidence = replace(GOOD, load_failure="it crashed", **_candidate(ll=nan))

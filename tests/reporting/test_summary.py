@@ -92,9 +92,17 @@ def test_what_cannot_be_compared_says_why():
         (FACTS, "The release passed the gate; it is not promoted"),
         (changed(verdict={"passed": False}), "The gate stopped the release; the champion stays"),
         (changed(verdict={"passed": "yes"}), "The gate stopped the release; the champion stays"),
+        (
+            changed(verdict={"passed": False}, champion=None),
+            "The gate stopped the release; nothing is promoted",
+        ),
         (changed(verdict=None), "The release was not judged"),
         (changed(candidate=None, verdict=None), "No release was made"),
         (changed(failures=[{"stage": "ingest"}]), "A stage stopped; the champion stays"),
+        (
+            changed(failures=[{"stage": "ingest"}], champion=None),
+            "A stage stopped; nothing is promoted",
+        ),
         (changed(champion=FACTS["candidate"] | {"version": 4}), "the champion, version `4`"),
         ({}, "No release was made"),
     ],

@@ -12,6 +12,7 @@ from modemap.data.flights import FLIGHTS, packaged_months
 from modemap.data.sources import source_pieces
 from modemap.errors import ParamsError
 from modemap.files import write_bytes
+from modemap.lifecycle.given import given_by_hand
 from modemap.lifecycle.observe import LOGGED_REQUEST, Wanted, observe, wanted_of
 from modemap.monitoring.check import MIN_EFFECT, RATE, Check, check, unchecked
 from modemap.monitoring.keeping import load_reference
@@ -23,6 +24,7 @@ from modemap.tracking.registry import CHAMPION
 __all__ = ["drift", "write_drift_report"]
 
 
+@given_by_hand()
 def drift(
     root: Path,
     reference: str,

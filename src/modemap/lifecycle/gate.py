@@ -20,7 +20,7 @@ from modemap.lifecycle.card import keep_card
 from modemap.lifecycle.evidence import collect_evidence
 from modemap.lifecycle.history import History, withdrawn
 from modemap.lifecycle.lock import check_lock
-from modemap.lifecycle.rules import NOT_CHECKABLE, RULES, Evidence, Result, Rule
+from modemap.lifecycle.rules import FAILED, NOT_CHECKABLE, RULES, Evidence, Result, Rule
 from modemap.params import load_params
 from modemap.release import verify_release
 from modemap.tracking.registry import Registry
@@ -30,6 +30,14 @@ __all__ = ["Verdict", "gate", "gate_here", "judge", "kept_verdict", "last_verdic
 
 VERDICT = Path("reports", "verdict.json")  # the last one given in a checkout
 PREPARED = Path("data", "prepared")
+TRIES = {  # what a person may change where a rule has failed
+    "stability": "fewer segments (train_som.n_segments), a smaller map or one of a single row,"
+    " fewer prepare.columns, or another bound, gate.stability_min",
+    "topographic_error": "a smaller map or one of a single row (train_som.n_rows), fewer"
+    " prepare.columns, or another bound, gate.topographic_error_max",
+    "dead_units": "a smaller map (train_som.n_rows, n_columns), or another bound,"
+    " gate.dead_unit_share_max",
+}
 
 
 @dataclass(frozen=True)
@@ -71,8 +79,17 @@ class Verdict:
                 self.name,
                 "must pass every rule of the gate",
                 found="; ".join(reasons) or "no rule was asked",
-                hint="mend what the rules name and run again; the champion stays as it is",
+                hint=self._hint(),
             )
+
+    def _hint(self) -> str:
+        tries = [
+            f"for {r.rule} try {TRIES[r.rule]}"
+            for r in self.refusals
+            if r.outcome == FAILED and r.rule in TRIES
+        ]
+        stays = "nothing is promoted" if self.champion is None else "the champion stays as it is"
+        return "; ".join(["mend what the rules name and run again", *tries, stays])
 
     def explain(self) -> str:
         """Return what every rule asks, what it found, and why it decided so."""
@@ -249,6 +266,8 @@ def _judged(rule: Rule, evidence: Evidence) -> Result:
 def _sentence(result: Result) -> str:
     if result.value is None:
         return result.why
+    if isinstance(result.value, str):
+        return f"{result.value}; {result.why}"
     return f"{_plain(result.value)} against {_plain(result.bound)}: {result.why}"
 
 

@@ -16,6 +16,7 @@ from modemap.data.sources import source_files, source_identity, source_of, sourc
 from modemap.data.streams import Watch, unwatched, writing
 from modemap.errors import DataError, RegistryError
 from modemap.lifecycle.candidate import Promoted
+from modemap.lifecycle.given import given_by_hand
 from modemap.lifecycle.history import History
 from modemap.lifecycle.taking import Taking, refuse_column
 from modemap.params import load_params
@@ -38,6 +39,7 @@ class Scored:
     digest: str
 
 
+@given_by_hand()
 def score(
     root: Path,
     source: str,

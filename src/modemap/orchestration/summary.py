@@ -29,6 +29,7 @@ def closing_lines(root: Path, champion: Champion) -> list[str]:
     numbers = ", ".join(
         f"{name} {champion.metrics[name]:.4g}" for name in MAIN_METRICS if name in champion.metrics
     )
+    after = " (after: source .venv/bin/activate)" if (root / ".venv").is_dir() else ""
     lines = [
         "",
         f"champion  {champion.model} version {champion.version}, digest {champion.digest[:16]}",
@@ -36,7 +37,7 @@ def closing_lines(root: Path, champion: Champion) -> list[str]:
         "report    reports/index.html",
         "rows      reports/scores.parquet: unit, segment, anomaly percentile, modes by key",
         "release   models/release",
-        "next      (after: source .venv/bin/activate)",
+        f"next     {after}".rstrip(),
         *(f"  {command:<36} {what}" for command, what in NEXT_STEPS),
     ]
     return lines + other_processor_lines(root)

@@ -53,8 +53,9 @@ def _headline(
     champion: Mapping[str, Any],
     verdict: Mapping[str, Any],
 ) -> str:
+    stays = "the champion stays" if champion else "nothing is promoted"
     if _mappings(facts, "failures"):
-        return "A stage stopped; the champion stays"
+        return f"A stage stopped; {stays}"
     if not candidate:
         return "No release was made"
     if champion and champion.get("digest") == candidate.get("digest"):
@@ -62,7 +63,7 @@ def _headline(
     if not verdict:
         return "The release was not judged"
     if verdict.get("passed") is not True:
-        return "The gate stopped the release; the champion stays"
+        return f"The gate stopped the release; {stays}"
     return "The release passed the gate; it is not promoted"
 
 

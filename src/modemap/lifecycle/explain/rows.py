@@ -13,6 +13,7 @@ from modemap.errors import DataError
 from modemap.estimators.checks import check_integer
 from modemap.lifecycle.explain.opened import PREPARED, opened
 from modemap.lifecycle.findable import as_text
+from modemap.lifecycle.given import given_by_hand
 from modemap.lifecycle.naming import HERE
 from modemap.lifecycle.reasons import reasons_of, shares_of
 from modemap.lifecycle.survey import training_sample
@@ -107,6 +108,7 @@ class ExplainedRows:
     rows: Sequence[ExplainedRow]
 
 
+@given_by_hand()
 def explain_rows(
     root: Path, source: str, name: str = HERE, *, most: int = MAX_ROWS
 ) -> ExplainedRows:

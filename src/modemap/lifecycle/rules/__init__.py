@@ -7,9 +7,10 @@ test attacks it.
 from modemap.lifecycle.rules import budgets, comparison, guards, papers
 from modemap.lifecycle.rules.evidence import Comparison, Evidence, Group, Interval, Measured
 from modemap.lifecycle.rules.papers import REQUIRED_METRICS
-from modemap.lifecycle.rules.result import NOT_CHECKABLE, Result, Rule
+from modemap.lifecycle.rules.result import FAILED, NOT_CHECKABLE, Result, Rule
 
 __all__ = [
+    "FAILED",
     "NOT_CHECKABLE",
     "REQUIRED_METRICS",
     "RULES",

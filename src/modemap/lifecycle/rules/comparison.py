@@ -20,7 +20,8 @@ def comparable(evidence: Evidence) -> Result:
         return Result(PASSED, value, bound, "equal columns and unit count")
     if evidence.accept_change:
         return Result(PASSED, value, bound, f"not comparable, accepted: {evidence.accept_change}")
-    return Result(FAILED, value, bound, "not comparable; --accept-change REASON lets it through")
+    why = f"not comparable with {bound}; --accept-change REASON lets it through"
+    return Result(FAILED, value, bound, why)
 
 
 def quantization_error(evidence: Evidence) -> Result:

@@ -96,17 +96,17 @@ def loads(evidence: Evidence) -> Result:
     """Stop unless the release loads in a clean process and answers its golden rows."""
     bound = "loads and answers"
     if evidence.load_failure is not None:
-        return Result(FAILED, "it does not", bound, evidence.load_failure)
+        return Result(FAILED, "it does not load or answer", bound, evidence.load_failure)
     return Result(PASSED, bound, bound, "golden rows answered as promised")
 
 
 def not_withdrawn(evidence: Evidence) -> Result:
     """Stop a release that somebody rolled back from: the next training must not bring it back."""
-    bound = "not rolled back from"
+    bound = "never taken back"
     if evidence.withdrawn is None:
         return Result(PASSED, bound, bound, "no rollback left it")
     why = f"{evidence.withdrawn}; `modemap rollback --to` brings it back"
-    return Result(FAILED, "rolled back from", bound, why)
+    return Result(FAILED, "it was taken back", bound, why)
 
 
 def clean_tree(evidence: Evidence) -> Result:
