@@ -125,7 +125,7 @@ def test_a_map_of_one_unit_is_the_mean(X):
         np.column_stack((np.arange(9.0), np.full(9, 7.0))),
         np.arange(5.0).reshape(-1, 1),
         np.array([[1e150, -1e150], [-1e150, 1e150]]),
-        np.array([[5e-324], [0.0]]),
+        np.array([[1e-149], [0.0]]),
     ],
     ids=["one sample", "duplicates", "constant column", "one feature", "huge", "tiny"],
 )
@@ -288,6 +288,33 @@ def test_values_whose_squares_overflow_are_refused():
     """A distance of infinity has no nearest unit."""
     with pytest.raises(ValueError, match=r"X must lie between -1e\+150 and 1e\+150, got 1e\+160"):
         SelfOrganizingMap().fit([[1e160], [0.0]])
+
+
+@pytest.mark.parametrize("init", ["pca", "random", "sample"])
+@pytest.mark.parametrize("training", ["batch", "online"])
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_samples_whose_squares_underflow_are_refused(X, init, training, method):
+    """All distances would be 0, and all samples nearest to one unit."""
+    som = SelfOrganizingMap(2, 2, init=init, training=training, random_state=0)
+
+    with pytest.raises(ValueError, match=r"X must hold a value of 1e-150 or more .*: scale it"):
+        getattr(som, method)(X * 1e-200)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("power", [-460, -150, 150, 460])
+@pytest.mark.parametrize("training", ["batch", "online"])
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_the_unit_of_samples_does_not_matter(X, power, training, method):
+    """Also far beyond what single precision holds: a power of two changes no digit."""
+    arguments = {"max_iter": 2, "init": "sample", "training": training, "random_state": 0}
+
+    maps = [
+        getattr(SelfOrganizingMap(3, 3, **arguments), method)(X * unit)
+        for unit in (1.0, 2.0**power)
+    ]
+
+    np.testing.assert_array_equal(maps[1].codebook_, maps[0].codebook_ * 2.0**power)
 
 
 @pytest.mark.parametrize("method", ["predict", "transform", "score_samples", "distances"])

@@ -22,11 +22,13 @@ __all__ = [
     "check_magnitude",
     "check_number",
     "check_sample_weight",
+    "check_size",
     "check_threads",
     "is_ready",
 ]
 
 LARGEST = 1e150  # squares of larger numbers overflow
+SMALLEST = 1e-150  # squares of smaller numbers underflow
 FEW = 1 << 12  # values
 FLOATS = (np.float64, np.float32)
 
@@ -95,6 +97,15 @@ def check_extremes(least: float, greatest: float, name: str = "X") -> None:
     largest = max(-least, greatest)
     if largest > LARGEST:
         raise ValueError(f"{name} must lie between -{LARGEST} and {LARGEST}, got {largest} in size")
+
+
+def check_size(largest: float, name: str = "X") -> None:
+    """Refuse numbers of which the ``largest`` in size is not 0, and yet has no square."""
+    if 0 < largest < SMALLEST:
+        raise ValueError(
+            f"{name} must hold a value of {SMALLEST} or more in size, or zeros alone, got "
+            f"{largest} at most: scale it"
+        )
 
 
 def check_sample_weight(sample_weight: ArrayLike | None, n_samples: int) -> FloatArray:

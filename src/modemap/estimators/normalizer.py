@@ -21,6 +21,7 @@ from modemap.estimators.checks import (
     check_integer,
     check_magnitude,
     check_number,
+    check_size,
     check_threads,
     is_ready,
 )
@@ -163,8 +164,8 @@ class ModeNormalizer(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If an argument breaks its rule, or ``X`` holds infinities, text, no rows, or a column
-            without values.
+            If an argument breaks its rule, ``X`` holds infinities, values beyond 1e150 in size,
+            text, no rows, a column without values, or one of values below 1e-150 in size alone.
         """
         del y
         n_components = check_integer("n_components", self.n_components, 1, MAX_COMPONENTS)
@@ -181,6 +182,7 @@ class ModeNormalizer(TransformerMixin, BaseEstimator):
             if not sketch.n:
                 raise ValueError(f"each column of X must hold a value, got none in column {j}")
             check_extremes(sketch.min, sketch.max)
+            check_size(max(-sketch.min, sketch.max), f"column {j} of X")
         seeds = random_state.randint(MAX_SEED, size=len(sketches) + 1, dtype=np.int64)
         self.seed_ = int(seeds[-1])
 

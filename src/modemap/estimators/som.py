@@ -15,6 +15,7 @@ from modemap.estimators.checks import (
     check_fitted,
     check_integer,
     check_sample_weight,
+    check_size,
     check_threads,
 )
 from modemap.estimators.labels import UnitLabels, labels_of_units
@@ -228,8 +229,8 @@ class SelfOrganizingMap(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If an argument breaks its rule, or ``X`` holds infinities, no rows, or a row or column
-            without a value.
+            If an argument breaks its rule, ``X`` holds infinities, values beyond 1e150 in size or
+            below 1e-150 alone, no rows, or a row or column without a value.
         """
         del y
         samples = Samples(self, X, sample_weight, reset=True, is_whole=self.training == "online")
@@ -242,6 +243,7 @@ class SelfOrganizingMap(TransformerMixin, BaseEstimator):
                 codebook, counts = trainer.batch(samples, codebook, early, history)
             else:
                 codebook, counts = trainer.online(samples, codebook, early, history, random_state)
+        check_size(float(np.abs(codebook).max()))
         self.n_rows_, self.n_columns_ = trainer.grid.shape
         self.codebook_, self.unit_counts_ = codebook, counts
         self.history_ = history.entries
@@ -293,7 +295,9 @@ class SelfOrganizingMap(TransformerMixin, BaseEstimator):
         random_state = check_random_state(self.random_state)
         if is_first:
             shape, n_threads = trainer.grid.shape, trainer.n_threads
-            self.codebook_ = initial_codebook(self.init, samples, shape, random_state, n_threads)
+            codebook = initial_codebook(self.init, samples, shape, random_state, n_threads)
+            check_size(float(np.abs(codebook).max()))
+            self.codebook_ = codebook
             self.n_rows_, self.n_columns_ = shape
             self.n_iter_, self.history_ = 0, History().entries
         if self._start is None or new_epoch:

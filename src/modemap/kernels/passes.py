@@ -310,7 +310,7 @@ def present(
         X, order, rates, radii, grid.lattice, kind, origin, scale, panels, step, *told
     )
     units = panels.transpose(0, 2, 1).reshape(-1, X.shape[1])[: len(codebook)]
-    return units / scale + origin, told[0], told[1][::step]
+    return units.astype(np.float64) / scale + origin, told[0], told[1][::step]
 
 
 def _online_panels(
