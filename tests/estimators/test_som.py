@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from sklearn.model_selection import GridSearchCV
 
-from modemap.estimators import SelfOrganizingMap
+from modemap.estimators import ModeNormalizer, SelfOrganizingMap
 from modemap.metrics import quantization_error, topographic_error
 
 SHAPES = [(1, 1), (1, 7), (7, 1), (2, 5), (5, 2), (3, 4)]
@@ -315,6 +316,43 @@ def test_the_unit_of_samples_does_not_matter(X, power, training, method):
     ]
 
     np.testing.assert_array_equal(maps[1].codebook_, maps[0].codebook_ * 2.0**power)
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "manhattan"])
+def test_the_score_is_minus_the_mean_quantization_error(X, metric):
+    """Of rows with gaps too, and whatever y is."""
+    som = SelfOrganizingMap(3, 4, metric=metric, max_iter=3).fit(X)
+    gaps = X.copy()
+    gaps[::7, 1] = np.nan
+
+    assert som.score(X) == -som.distances(X).min(axis=1).mean()
+    assert som.score(gaps, np.ones(len(X))) == som.score_samples(gaps).mean()
+    assert som.score(som.codebook_) == 0.0
+
+
+def test_a_search_needs_no_scoring(X):
+    """It takes the parameters whose error on the held-out samples is least."""
+    search = GridSearchCV(SelfOrganizingMap(n_columns=3, max_iter=2), {"n_rows": [1, 6]}, cv=2)
+
+    search.fit(X)
+
+    assert search.best_params_ == {"n_rows": 6}
+    assert search.best_score_ < 0
+
+
+@pytest.mark.parametrize(
+    "X", [[["1.5", "2"], ["3", "4"]], np.array([["1"], ["2"]]), np.array([[b"1"], [b"2"]])]
+)
+def test_numbers_as_text_are_refused(X):
+    """As the mode normaliser refuses them, before a fit and after it."""
+    som = SelfOrganizingMap(2, 2).fit(np.arange(8.0).reshape(-1, np.shape(X)[1]))
+    for model in (som, SelfOrganizingMap(2, 2)):
+        with pytest.raises(ValueError, match="X must hold numbers, got text of dtype"):
+            model.fit(X)
+    with pytest.raises(ValueError, match="X must hold numbers, got text of dtype"):
+        som.predict(X)
+    with pytest.raises(ValueError, match="not compatible with arrays of bytes/strings"):
+        ModeNormalizer().fit(X)
 
 
 @pytest.mark.parametrize("method", ["predict", "transform", "score_samples", "distances"])

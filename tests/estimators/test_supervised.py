@@ -94,3 +94,25 @@ def test_the_map_that_is_given_stays_as_it_is(X, y):
 
     assert not hasattr(som, "codebook_")
     assert model.som_.codebook_.shape == (9, 2)
+
+
+def test_each_kind_keeps_a_score_of_its_own(X, y):
+    """Accuracy and R2, not the map's quantization error."""
+    som = SelfOrganizingMap(4, 4, max_iter=5)
+    classifier = SelfOrganizingMapClassifier(som).fit(X, y)
+    regressor = SelfOrganizingMapRegressor(som).fit(X, X[:, 0])
+
+    assert classifier.score(X, y) == np.mean(classifier.predict(X) == y)
+    assert 0.5 < regressor.score(X, X[:, 0]) <= 1
+    assert regressor.som_.score(X) < 0
+
+
+@pytest.mark.parametrize("kind", [SelfOrganizingMapClassifier, SelfOrganizingMapRegressor])
+def test_numbers_as_text_are_refused(X, kind):
+    """As the map refuses them."""
+    model = kind(SelfOrganizingMap(2, 2)).fit(X, np.arange(300) % 2)
+
+    with pytest.raises(ValueError, match="X must hold numbers, got text"):
+        kind().fit(X.astype(str), np.arange(300) % 2)
+    with pytest.raises(ValueError, match="X must hold numbers, got text"):
+        model.predict(X.astype(str))

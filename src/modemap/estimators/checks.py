@@ -20,6 +20,7 @@ __all__ = [
     "check_fitted",
     "check_integer",
     "check_magnitude",
+    "check_no_text",
     "check_number",
     "check_sample_weight",
     "check_size",
@@ -97,6 +98,13 @@ def check_extremes(least: float, greatest: float, name: str = "X") -> None:
     largest = max(-least, greatest)
     if largest > LARGEST:
         raise ValueError(f"{name} must lie between -{LARGEST} and {LARGEST}, got {largest} in size")
+
+
+def check_no_text(X: Any) -> None:
+    """Refuse numbers as text, which NumPy would turn into numbers."""
+    dtype = np.asarray(X).dtype if isinstance(X, list | tuple) else getattr(X, "dtype", None)
+    if getattr(dtype, "kind", "") in {"U", "S", "T"}:
+        raise ValueError(f"X must hold numbers, got text of dtype {dtype}: convert it")
 
 
 def check_size(largest: float, name: str = "X") -> None:

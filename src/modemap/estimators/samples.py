@@ -20,7 +20,13 @@ from sklearn.utils.validation import validate_data
 
 from modemap.estimators.batches import Batches, Spread, folded_blocks
 from modemap.estimators.blocks import block_rows, cuts_of, reblocked
-from modemap.estimators.checks import FLOATS, check_magnitude, check_sample_weight, is_ready
+from modemap.estimators.checks import (
+    FLOATS,
+    check_magnitude,
+    check_no_text,
+    check_sample_weight,
+    is_ready,
+)
 from modemap.estimators.folding import folded
 from modemap.kernels import FloatArray, has_missing
 
@@ -171,6 +177,7 @@ def _checked(model: BaseEstimator, X: Any, *, reset: bool) -> Any:
     if not reset and is_ready(X, model):
         checked = X
     else:
+        check_no_text(X)
         checked = validate_data(
             model,
             X,

@@ -422,6 +422,26 @@ class SelfOrganizingMap(TransformerMixin, BaseEstimator):
         """
         return -self._nearest(X)[1]
 
+    def score(self, X: ArrayLike, y: object = None) -> float:
+        """Return minus the mean quantization error of ``X``: higher is better.
+
+        Maps compare by it where they have equally many units, as each further unit lowers the
+        error.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples, scaled as those of :meth:`fit`; NaN is a missing value.
+        y : ignored
+
+        Returns
+        -------
+        float
+            Minus the mean distance to the nearest unit, in the unit of ``X``.
+        """
+        del y
+        return float(self.score_samples(X).mean())
+
     def distances(self, X: ArrayLike) -> FloatArray:
         """Return the distance of each sample to every unit, (n_samples, n_units).
 

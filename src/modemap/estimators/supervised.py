@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from modemap.estimators.checks import check_sample_weight
+from modemap.estimators.checks import check_no_text, check_sample_weight
 from modemap.estimators.labels import labels_of_units
 from modemap.estimators.som import SelfOrganizingMap
 from modemap.kernels import FloatArray, unit_distances
@@ -36,6 +36,7 @@ class _OnMap(BaseEstimator):
         self, X: Any, y: Any, sample_weight: ArrayLike | None, *, is_numeric: bool
     ) -> tuple[NDArray[np.int64], Any, FloatArray]:
         """Fit the map; return each sample's unit, the checked targets, and the weights."""
+        check_no_text(X)
         X, y = validate_data(
             self,
             X,
@@ -54,6 +55,7 @@ class _OnMap(BaseEstimator):
 
     def _units(self, X: Any) -> NDArray[np.int64]:
         check_is_fitted(self)
+        check_no_text(X)
         X = validate_data(
             self,
             X,
