@@ -20,6 +20,7 @@ from modemap.scaffold.project import make_project, plan_project
 from tests.projects import Project
 
 N = 600
+NUMBERS = np.random.default_rng(0).normal(size=N)
 ODD = ("a b", "ä", "<script>", "=cmd()", "../x", "$5", "yes", '"', "#", "a: b", "a|b\nc", "{{ x }}")
 
 
@@ -322,6 +323,67 @@ def test_a_dry_run_shows_and_writes_nothing(source, tmp_path):
     assert "width   continuous  map and mixture" in done.output
     assert f"would write into {folder}: .dvc/.gitignore, " in done.output
     assert not folder.exists()
+
+
+def test_the_last_line_can_be_pasted_and_each_column_has_a_line(tmp_path, monkeypatch):
+    """A folder's name is quoted for the shell; a line break in a header is shown escaped."""
+    from typer.testing import CliRunner
+
+    monkeypatch.chdir(tmp_path)
+    odd = {"a\nb": np.arange(N) % 17 / 2, "ä": np.arange(N) % 5}
+    pq.write_table(pa.table(odd), "rows.parquet")
+
+    done = CliRunner().invoke(app, ["init", "rows.parquet", "--into", "pro jekt é"])
+
+    assert done.exit_code == 0, done.output
+    assert done.output.endswith("next: cd 'pro jekt é' && dvc repro && modemap run\n")
+    assert done.output.splitlines()[1].startswith("  a\\nb  continuous  map and mixture  17 values")
+    assert done.output.splitlines()[2].startswith("  ä     integer     map and mixture")
+
+
+@pytest.mark.parametrize(
+    ("values", "shape"),
+    [
+        (NUMBERS, (1, 16, 6)),
+        (np.arange(N) % 5 / 2, (1, 5, 5)),
+        (np.arange(N) % 2 / 2, (1, 2, 2)),
+    ],
+)
+def test_one_column_gets_a_line_of_no_more_units_than_values(tmp_path, values, shape):
+    """On a plane units would lie dead beside the line; between few values as well."""
+    pq.write_table(pa.table({"x": values}), tmp_path / "rows.parquet")
+
+    made = plan_project(str(tmp_path / "rows.parquet"), tmp_path / "new")
+
+    (tmp_path / "params.yaml").write_text(made.files["params.yaml"])
+    params = load_params(tmp_path / "params.yaml").train_som
+    assert (params.n_rows, params.n_columns, params.n_segments) == shape
+
+
+@pytest.mark.parametrize("beside", [{"y": NUMBERS}, {"g": ["a", "b", "c"] * (N // 3)}])
+def test_two_columns_get_a_plane(tmp_path, beside):
+    """A category beside a number is a second column of the map."""
+    pq.write_table(pa.table({"x": NUMBERS, **beside}), tmp_path / "rows.parquet")
+
+    made = plan_project(str(tmp_path / "rows.parquet"), tmp_path / "new")
+
+    assert "  n_rows: 10\n  n_columns: 10\n" in made.files["params.yaml"]
+
+
+@pytest.mark.slow
+@pytest.mark.workflow
+@pytest.mark.parametrize("n", [150, 600])
+def test_a_table_of_one_column_ends_in_a_promoted_release(tmp_path, n):
+    """What `modemap init` chose passes the gate without an edit."""
+    (tmp_path / "home").mkdir()
+    above = Project(tmp_path, tmp_path / "home")
+    pq.write_table(pa.table({"x": NUMBERS[:n]}), tmp_path / "rows.parquet")
+    above.succeed("modemap", "init", "rows.parquet", "--into", "new")
+    project = Project(tmp_path / "new", above.home)
+
+    project.succeed("modemap", "run")
+
+    assert project.champion()["version"] == 1
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """`modemap init`."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -42,7 +43,7 @@ def init(
         source, into, key=key or (), time=time, label=label,
         watch=lambda pieces: track(pieces, "looking at the table"),
     )  # fmt: skip
-    rows = [(d.name, d.kind, d.use, d.why) for d in made.decisions.all]
+    rows = [(_on_one_line(d.name), d.kind, d.use, d.why) for d in made.decisions.all]
     typer.echo(f"{made.rows:,} rows, {len(rows)} columns")
     widths = [min(max(len(row[i]) for row in rows), WIDTH) for i in range(3)]
     for *cells, why in rows:
@@ -55,5 +56,10 @@ def init(
     typer.echo(f"wrote into {into}: {', '.join(made.files)}")
     for note in made.notes:
         typer.echo(f"note: {note}")
-    place = "" if into == Path() else f"cd {into} && "
+    place = "" if into == Path() else f"cd {shlex.quote(str(into))} && "
     typer.echo(f"next: {place}dvc repro && modemap run")
+
+
+def _on_one_line(name: str) -> str:
+    """Return ``name`` with what does not print, such as a line break, escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)

@@ -8,7 +8,7 @@ from modemap.data.derived import lists_truths
 from modemap.data.profile import ColumnProfile, Profile
 from modemap.errors import DataError, ParamsError
 
-__all__ = ["Decision", "Decisions", "decide"]
+__all__ = ["BOTH", "Decision", "Decisions", "decide"]
 
 MIN_ROWS = 50  # fewer cannot be split into three parts
 MIN_TO_TELL = 20  # rows from which on distinct values name a row

@@ -21,7 +21,7 @@ from modemap.errors import ParamsError, StageError
 from modemap.files import write_bytes
 from modemap.refusals import free_bytes
 from modemap.scaffold.bounds import rules
-from modemap.scaffold.decisions import Decisions, decide
+from modemap.scaffold.decisions import BOTH, Decisions, decide
 from modemap.scaffold.record import RECORD, new_record
 from modemap.scaffold.render import Facts, render
 
@@ -140,7 +140,9 @@ def _facts(source: str, folder: Path, found: Profile, decisions: Decisions) -> F
     root = _seen_from(str(source_root(source)), folder) if is_here else None
     project = _name(source_root(source))
     n_train = int(TRAIN_SHARE * found.rows)
-    side = int(min(max(round((5 * n_train**0.5) ** 0.5), SIDES[0]), SIDES[1]))
+    is_line = len(decisions.numbers) == 1 and not decisions.categories and not decisions.times
+    side = _side(n_train, decisions, is_line=is_line)
+    n_units = side if is_line else side * side
     components = n_train // (ROWS_PER_NUMBER * len(decisions.numbers))
     return Facts(
         project=project,
@@ -152,8 +154,10 @@ def _facts(source: str, folder: Path, found: Profile, decisions: Decisions) -> F
         label=decisions.label,
         suite=f"expectations/{project}.yaml",
         side=side,
+        is_line=is_line,
+        n_segments=min(Facts.n_segments, n_units),
         n_components=min(max(components, 1), COMPONENTS),
-        **_bounds(n_train, int(TEST_SHARE * found.rows), side * side, len(decisions.numbers)),
+        **_bounds(n_train, int(TEST_SHARE * found.rows), n_units, len(decisions.numbers)),
         version=version("modemap"),
         watched=root,
         unwatched=not is_watchable(source),
@@ -164,6 +168,17 @@ def _facts(source: str, folder: Path, found: Profile, decisions: Decisions) -> F
             {"name": d.name, "kind": d.kind, "use": d.use, "why": d.why} for d in decisions.all
         ],
     )
+
+
+def _side(n_train: int, decisions: Decisions, *, is_line: bool) -> int:
+    """Return the units on a side of the map, 5 of them in all for the root of a row.
+
+    A line has no more units than its column has values, which would else lie dead between them.
+    """
+    n_units = 5 * n_train**0.5
+    side = int(min(max(round(n_units if is_line else n_units**0.5), SIDES[0]), SIDES[1]))
+    distinct = [d.column.distinct or side for d in decisions.all if d.use == BOTH]
+    return min(side, *distinct) if is_line else side
 
 
 def _bounds(n_train: int, n_test: int, n_units: int, n_columns: int) -> dict[str, Any]:

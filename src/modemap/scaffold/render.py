@@ -44,6 +44,7 @@ class Facts:
     times: Mapping[str, Sequence[str]] = field(default_factory=dict)
     label: str | None = None
     side: int = 16  # of the map
+    is_line: bool = False  # a map of one row: one column has no plane
     n_segments: int = 6
     n_components: int = 8
     n_rows_min: int = 100  # test rows that the gate asks for
