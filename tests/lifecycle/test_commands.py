@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 from mlflow.tracking._tracking_service.utils import _artifact_repos_cache
@@ -278,6 +279,14 @@ def test_help_imports_nothing_heavy(project):
 
     assert done.stderr.strip() == ""
     assert "status" in done.stdout
+
+
+def test_the_version_is_told_and_no_command_runs(modemap):
+    """It is the installed package's, which the params of a project name."""
+    code, said, errors = modemap("--version")
+
+    assert (code, said, errors) == (0, f"modemap {version('modemap')}\n", "")
+    assert modemap("--version", "status")[1] == said
 
 
 def test_a_release_is_judged_where_it_lies(modemap):

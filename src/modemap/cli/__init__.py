@@ -1,6 +1,8 @@
 """The command line: one module for each noun, registered here. Commands import what they need."""
 
 import sys
+from importlib.metadata import version as installed
+from typing import Annotated
 
 import typer
 
@@ -104,6 +106,25 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+
+
+def _tell_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"modemap {installed('modemap')}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_tell_version, is_eager=True, help="Say which it is."),
+    ] = False,
+) -> None:
+    """Take what may stand before any command."""
+
+
 for command in COMMANDS:
     app.command()(command)
 app.command("open")(open_page)
