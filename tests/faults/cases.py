@@ -461,6 +461,11 @@ ROWS = Case(
             TO_PREPARE,
             Refused(3, "`delay`", "1e+150", "1 of 600", "mend"),
         ),
+        "1e-200 at most": Variant(
+            column("distance", lambda values: np.arange(len(values)) % 2 * 1e-200),
+            TO_PREPARE,
+            Refused(3, "`distance`", "1e-150", "at most", "another unit"),
+        ),
     },
 )
 

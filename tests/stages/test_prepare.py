@@ -189,6 +189,7 @@ BAD_COLUMNS = {
     "text": ({"columns": {"name": "drop"}}, "`name`", "string"),
     "infinite": ({"columns": {"inf": "drop"}}, "`inf`", "1 of 2000 values larger in part-0, the"),
     "huge": ({"columns": {"huge": "drop"}}, "`huge`", "the first at {'id': '6'}"),
+    "tiny": ({"columns": {"tiny": "drop"}}, "`tiny`", "1e-160 at most"),
     "missing everywhere": ({"columns": {"void": "median"}}, "`void`", "missing in all of 2000"),
     "of no type": ({"columns": {"null": "drop"}}, "`null`", "missing in all of 2000 rows"),
     "missing where it must not": ({"columns": {"x": "error"}}, "`x`", "values missing in part-0"),
@@ -203,6 +204,7 @@ def test_a_column_that_cannot_be_used_is_named(tmp_path, rows, changes, column, 
     for name, values in (
         ("inf", pa.array(infinite)),
         ("huge", pa.array(huge)),
+        ("tiny", pa.array(np.arange(2000) % 2 * -1e-160)),
         ("void", pa.nulls(2000, pa.float64())),
         ("null", pa.nulls(2000)),
     ):

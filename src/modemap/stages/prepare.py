@@ -24,6 +24,7 @@ from modemap.data.split import SHARES, SPLITS, assign_splits
 from modemap.data.summary import Summary
 from modemap.errors import DataError, ParamsError
 from modemap.estimators.alongside import alongside
+from modemap.estimators.checks import SMALLEST
 from modemap.estimators.preparation import Preparation
 from modemap.files import staged_directory, write_json
 from modemap.params import Params, PrepareParams
@@ -223,6 +224,15 @@ def _check_values(raw: Path, total: Summary, params: PrepareParams) -> None:
                 "must hold at least one value",
                 found=f"missing in all of {total.n_rows} rows",
                 hint="take it out of prepare.columns, or mend the source",
+            )
+    for name, sketch in zip(params.columns, total.sketches, strict=False):
+        largest = max(-sketch.min, sketch.max)
+        if 0 < largest < SMALLEST:
+            raise DataError(
+                f"{raw}: column `{name}`",
+                f"must hold a value of {SMALLEST:g} or more in size, or zeros alone",
+                found=f"{largest:g} at most",
+                hint="give it in another unit, or take it out of prepare.columns",
             )
 
 
