@@ -15,6 +15,7 @@ from modemap.errors import RegistryError
 from modemap.lifecycle.rules import RULES
 from modemap.lifecycle.status import status
 from modemap.orchestration.summary import closing_lines
+from modemap.tracking import store_is_gone
 
 pytestmark = pytest.mark.workflow
 
@@ -404,6 +405,33 @@ def test_the_summary_is_printed_and_its_facts_written(modemap, project):
     assert code == 0
     assert said.startswith("## The release was not judged")
     assert project.read("summary.json")["candidate"]["metrics"]["n_rows"] == 500
+
+
+def test_a_store_that_was_removed_is_missed(monkeypatch, capsys, replaced):
+    """A champion that is gone is not one that never was; a fresh checkout lacks nothing."""
+    shutil.rmtree(replaced.root / "mlruns")
+
+    code, said, _ = _main(monkeypatch, capsys, replaced, "status")
+    assert (code, said.split(";")[0]) == (0, "no champion: mlruns/mlflow.db is gone")
+    code, said, errors = _main(monkeypatch, capsys, replaced, "doctor")
+    assert code == 8
+    assert "mlruns/mlflow.db: is gone" in said
+    assert "`modemap restore FILE`" in errors
+
+    shutil.rmtree(replaced.root / ".modemap")  # which whoever makes a store leaves
+
+    assert "no champion yet" in _main(monkeypatch, capsys, replaced, "status")[1]
+    assert _main(monkeypatch, capsys, replaced, "doctor")[0] == 0
+
+
+def test_a_store_elsewhere_is_not_missed_here(replaced, monkeypatch):
+    """The checkout's own is of no account where the environment names another."""
+    shutil.rmtree(replaced.root / "mlruns")
+    assert store_is_gone(replaced.root)
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///elsewhere.db")
+
+    assert not store_is_gone(replaced.root)
 
 
 @pytest.mark.parametrize(

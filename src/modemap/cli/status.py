@@ -21,11 +21,14 @@ def status(
     Example: modemap status --json
     """
     from modemap.lifecycle.status import status as read_status  # noqa: PLC0415
+    from modemap.tracking.store import store_is_gone  # noqa: PLC0415
 
     champion = read_status(Path.cwd())
     if as_json:
         document = {"champion": asdict(champion) if champion else None}
         typer.echo(json.dumps(document, indent=2, sort_keys=True))
+    elif champion is None and store_is_gone(Path.cwd()):
+        typer.echo("no champion: mlruns/mlflow.db is gone; `modemap restore` brings a backup back")
     elif champion is None:
         typer.echo("no champion yet: `modemap run` trains and promotes one")
     else:

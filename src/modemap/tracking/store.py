@@ -15,7 +15,7 @@ from modemap.tracking._sqlite import ROOT_TAG, follow_move, locked, recorded_roo
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-__all__ = ["Store", "moved_from", "open_store", "prepare_to_open", "store_exists"]
+__all__ = ["Store", "moved_from", "open_store", "prepare_to_open", "store_exists", "store_is_gone"]
 
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
 DATABASE = Path("mlruns", "mlflow.db")
@@ -48,6 +48,11 @@ class Store:
 def store_exists(root: Path) -> bool:
     """Tell whether there is a store to read; one that the environment names is taken to exist."""
     return bool(os.environ.get(URI_VARIABLE)) or (root / DATABASE).exists()
+
+
+def store_is_gone(root: Path) -> bool:
+    """Tell whether the checkout has had a store of its own, which somebody has removed since."""
+    return not store_exists(root) and (root / LOCK).exists()
 
 
 def moved_from(root: Path, project: str) -> Path | None:

@@ -16,6 +16,7 @@ from modemap.tracking import (
     moved_from,
     open_store,
     store_exists,
+    store_is_gone,
 )
 
 __all__ = ["registry_findings"]
@@ -24,6 +25,13 @@ __all__ = ["registry_findings"]
 def registry_findings(root: Path) -> Iterator[Finding]:
     """Yield what is wrong with the store of ``root``; one of a moved checkout is not opened yet."""
     project = load_params(root / "params.yaml").project
+    if store_is_gone(root):
+        yield Finding(
+            "mlruns/mlflow.db",
+            "is gone: there was a store here",
+            "there is no champion, no version and no history",
+            "nothing: `modemap restore FILE` brings a backup back, `modemap run` begins anew",
+        )
     if not store_exists(root):
         return
     try:
