@@ -241,8 +241,8 @@ class ModeNormalizer(TransformerMixin, BaseEstimator):
 
         Where ``decimals_`` of a column is a number, its values come back exactly, whatever their
         decimals, but for the sign of zero; so do integers and missing values, in their dtype. Where
-        it is None, a value of double precision comes back to 2**-40 of its size, mostly to its last
-        digit, and one of single precision exactly.
+        it is None, a value of double precision comes back to 2**-40 of its size, and one of single
+        precision exactly.
 
         Parameters
         ----------
