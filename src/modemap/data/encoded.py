@@ -1,4 +1,4 @@
-"""Columns encoded by their modes, as Parquet holds them: nothing is lost.
+"""Columns encoded by their modes, as Parquet holds them.
 
 Of each column ``x`` there are ``x_value`` (float32 or float64), ``x_mode`` (uint8, 255 where the
 value is missing) and ``x_kept``, the value itself where encoding would not give it back, null

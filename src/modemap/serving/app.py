@@ -216,7 +216,7 @@ def _add_models(app: FastAPI, service: _Service) -> None:
 
     @app.post("/v1/decode", tags=["rows"], openapi_extra=documents.encoding_in())
     async def decode(request: Request) -> Response:
-        """The rows that an encoding stands for; nothing is lost."""
+        """The rows that an encoding stands for: exact, or to 1e-12 of a value without decimals."""
         served = service.served()
         document = read_json_body(await request.body())
         columns = await asyncio.to_thread(decoded, served, document)
