@@ -143,8 +143,7 @@ def explain_release(root: Path, name: str = HERE, *, n_maps: int = N_MAPS) -> Ex
     root : Path
         The project's folder.
     name : str, default="here"
-        A version's number; the beginning of the digest, of the run or of the commit of one; or
-        ``here``, the release in ``models/release``.
+        As :func:`~modemap.lifecycle.naming.find_candidate` takes it.
     n_maps : int, default=5
         How many maps of other seeds are asked for the segments; 0 leaves their stability out. Of
         more than 20,000 training rows they are fitted to an even sample.
