@@ -74,7 +74,7 @@ def test_missing_values_are_filled_from_the_nearest_unit(X):
         (np.full((3, 2), np.nan), None, "X must have a value in each row, got NaN alone in row 0"),
         ([[1.0, np.nan], [2.0, np.nan]], None, "in each column, got NaN alone in column 1"),
         ([[1.0, np.inf]], None, "infinity"),
-        ([["a", "b"]], None, "could not convert string to float"),
+        ([["a", "b"]], None, "X must hold numbers, got text"),
         (np.array([[{}, 1.0]], dtype=object), None, "float"),
         (np.empty((0, 2)), None, "minimum of 1 is required"),
         (Cut(np.ones((4, 2)), 2), np.ones(3), "sample_weight must have a weight for each row"),

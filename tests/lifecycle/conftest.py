@@ -88,9 +88,13 @@ class Project:
 
     def cache_all(self) -> None:
         """Put all outputs into DVC's cache but for the metrics, which the graph leaves to git."""
-        (self.root / "dvc.yaml").write_text(GRAPH)
+        self.leave_metrics_to_git()
         for path in CACHED:
             self.cache(path)
+
+    def leave_metrics_to_git(self) -> None:
+        """Say in dvc.yaml that no cache keeps them."""
+        (self.root / "dvc.yaml").write_text(GRAPH)
 
     def _cached(self, md5: str) -> Path:
         path = self.root / ".dvc" / "cache" / "files" / "md5" / md5[:2] / md5[2:]

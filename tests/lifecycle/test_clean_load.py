@@ -1,6 +1,7 @@
 """A release is loaded and tried in a process that sees nothing of the current folder."""
 
 import signal
+import sys
 
 import pytest
 
@@ -29,7 +30,9 @@ def test_only_the_promised_report_counts_as_an_answer(release, monkeypatch, tmp_
 
 def _python_that_dies_by(number, folder, monkeypatch):
     fake = folder / "python"
-    fake.write_text(f"#!/bin/sh\nkill -{number:d} $$\n")
+    # SIGINT is ignored from the start where this runs in the background of a shell.
+    dies = f"s.signal(s.SIGINT, s.SIG_DFL); os.kill(os.getpid(), {number:d})"
+    fake.write_text(f"#!/bin/sh\nexec '{sys.executable}' -c 'import os, signal as s; {dies}'\n")
     fake.chmod(0o755)
     monkeypatch.setattr(clean_load.sys, "executable", str(fake))
 

@@ -113,6 +113,7 @@ def test_a_dry_run_is_the_same_list_and_frees_nothing(old):
 
 def test_after_three_promotions_all_that_was_promised_still_works(old):
     """The third champion is promoted, the rest is freed; verify, rollback and checkout succeed."""
+    old.project.leave_metrics_to_git()
     gate(old.root, 3, accept_change="larger").require()
     promote(old.root, 3)
     for path in (old.root / CACHE).rglob("*"):

@@ -34,6 +34,7 @@ def _head(project):
 
 def test_a_canary_leaves_the_champion_as_it_is(challenged):
     """Who is champion, since when and why stays the same; the challenger stands beside it."""
+    challenged.leave_metrics_to_git()
     before = status(challenged.root)
 
     begun = roll_out(challenged.root, share=0.2, why="a trial")
