@@ -39,7 +39,7 @@ def folders(after_promotion, after_two, releases, tmp_path_factory):
     (asking.root / "approvers").write_text(f"ann@example.org {public}")
     params = asking.root / "params.yaml"
     params.write_text(params.read_text().replace("required: false", "required: true"))
-    copy_of(after_two, base / "rollback")
+    copy_of(after_two, base / "rollback").leave_metrics_to_git()
     return base
 
 
