@@ -15,7 +15,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from benchmarks.bars import Bar
-from modemap.lifecycle.drift import drift
+from modemap.lifecycle.monitor.drift import drift
 from modemap.monitoring.check import Check, check
 from modemap.monitoring.profile import MAX_SAMPLE, Observed, Reference
 from modemap.sketch import ColumnSketch

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.bars import Bar
 from modemap.data.sources import source_pieces
-from modemap.lifecycle.observe import Wanted, observe
+from modemap.lifecycle.monitor.observe import Wanted, observe
 from modemap.monitoring.check import check
 from modemap.monitoring.keeping import load_reference, save_reference
 from modemap.monitoring.profile import Reference

@@ -2,7 +2,7 @@
 
 from prefect import flow
 
-from modemap.lifecycle.looked import Looked
+from modemap.lifecycle.monitor.looked import Looked
 from modemap.orchestration.monitoring import judge, show, tell
 
 

@@ -23,7 +23,7 @@ from examples.demo.traffic import N_ROWS, PER_SECOND, Traffic, champion, faults,
 from examples.demo.upkeep import Upkeep, kept_up
 from modemap.data.flights import packaged_months
 from modemap.files import staged_file
-from modemap.lifecycle.findings import Finding, read_findings
+from modemap.lifecycle.monitor.findings import Finding, read_findings
 from modemap.orchestration.environment import tool_environment
 from modemap.orchestration.servers import Command, free_port, mlflow_command, prefect_command
 

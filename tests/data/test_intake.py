@@ -11,7 +11,7 @@ import pytest
 from modemap.data.derived import derive, derived_names
 from modemap.data.intake import NO_ZONE, ZONE, Intake
 from modemap.errors import DataError
-from modemap.lifecycle.observe import Wanted, observe
+from modemap.lifecycle.monitor.observe import Wanted, observe
 from modemap.release import load_release
 from tests.releases import write_release
 

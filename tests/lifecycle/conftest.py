@@ -145,7 +145,7 @@ def load_in_process(directory, digest, champion=None):
 @pytest.fixture
 def in_process(monkeypatch):
     """Load releases in this process: for tests of anything but the clean process."""
-    for module in ("evidence", "rollback"):
+    for module in ("evidence.collect", "rollback"):
         monkeypatch.setattr(f"modemap.lifecycle.{module}.load_cleanly", load_in_process)
 
 

@@ -11,7 +11,8 @@ import signal
 import sys
 from pathlib import Path
 
-from modemap.lifecycle import approve, evidence, gate, promote, register, rollback, status, verify
+from modemap.lifecycle import approve, gate, promote, register, rollback, status, verify
+from modemap.lifecycle.evidence import collect
 from modemap.lifecycle.history import history
 from modemap.tracking.store import open_store, prepare_to_open
 from tests.lifecycle.conftest import load_in_process
@@ -99,7 +100,7 @@ def _tell(root: Path, point: int | None) -> None:
 def main(command: str, folder: Path) -> None:
     """Print what became of each killed call."""
     prepare_to_open()
-    evidence.load_cleanly = rollback.load_cleanly = load_in_process
+    collect.load_cleanly = rollback.load_cleanly = load_in_process
     point = 0
     while True:
         point += 1

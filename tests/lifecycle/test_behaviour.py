@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from modemap.lifecycle.behaviour import try_behaviour
+from modemap.lifecycle.evidence.behaviour import try_behaviour
 from modemap.release import load_release
 
 

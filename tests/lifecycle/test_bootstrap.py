@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from modemap.lifecycle.bootstrap import N_BLOCKS, PairedBootstrap
+from modemap.lifecycle.evidence.bootstrap import N_BLOCKS, PairedBootstrap
 
 
 def paired_bootstrap(candidate, champion, *cuts):

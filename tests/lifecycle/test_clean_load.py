@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from modemap.errors import ReleaseError
-from modemap.lifecycle import clean_load
+from modemap.lifecycle.evidence import clean_load
 from modemap.release import release_digest
 
 

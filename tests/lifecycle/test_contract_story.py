@@ -5,7 +5,7 @@ import pytest
 from modemap.data.batches import Batch, Manifest
 from modemap.data.suite import read_suite
 from modemap.files import write_json
-from modemap.lifecycle.contract_story import tell_contract
+from modemap.lifecycle.report.contract import tell_contract
 
 DIGEST = "ab" * 32
 MANIFEST = Manifest((Batch(DIGEST, "flights", 9, 99),), ())

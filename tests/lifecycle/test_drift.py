@@ -13,8 +13,8 @@ from modemap import cli
 from modemap.errors import DataError, ReleaseError
 from modemap.estimators.preparation import Preparation
 from modemap.files import write_json
-from modemap.lifecycle.drift import drift
-from modemap.lifecycle.observe import Wanted, observe
+from modemap.lifecycle.monitor.drift import drift
+from modemap.lifecycle.monitor.observe import Wanted, observe
 from modemap.monitoring.keeping import load_reference, save_reference
 from modemap.monitoring.profile import MAX_SAMPLE, Reference
 from modemap.release import REFERENCE, load_release, read_parts, verify_release, write_manifest
@@ -315,7 +315,7 @@ def test_what_a_release_fills_is_filled_in_the_window_too():
     Release.preparation = preparation
     table = pa.table({"delay": [1.0, None, 3.0], "distance": [None, 20.0, 30.0]})
 
-    from modemap.lifecycle.observe import _Rows
+    from modemap.lifecycle.monitor.observe import _Rows
 
     seen = observe([table], Wanted(["delay", "distance"]))
     columns = _Rows(Wanted(["delay", "distance"]), Release).columns(table, seen)

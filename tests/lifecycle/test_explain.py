@@ -15,7 +15,7 @@ from modemap.errors import DataError, ParamsError, RegistryError, ReleaseError
 from modemap.estimators.contrast import cliffs_delta
 from modemap.lifecycle.explain import explain_release, explain_rows, explain_unit
 from modemap.lifecycle.explain.release import _dominance
-from modemap.lifecycle.recovery import recovered
+from modemap.lifecycle.insight.recovery import recovered
 from modemap.release import load_release
 from tests.projects import CHECKOUT
 from tests.releases import write_release

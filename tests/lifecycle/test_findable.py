@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from modemap.lifecycle.findable import Findable
+from modemap.lifecycle.insight.findable import Findable
 
 N = 500
 

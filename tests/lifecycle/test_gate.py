@@ -68,7 +68,7 @@ def test_an_interrupted_gate_gives_no_verdict(project, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("modemap.lifecycle.evidence.load_cleanly", interrupted)
+        patched.setattr("modemap.lifecycle.evidence.collect.load_cleanly", interrupted)
         with pytest.raises(KeyboardInterrupt):
             gate(project.root)
 

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from modemap.lifecycle.measure import measure_both, measure_groups
+from modemap.lifecycle.evidence.measure import measure_both, measure_groups
 from modemap.release import load_release
 from modemap.sketch import sketches_of
 
@@ -58,7 +58,7 @@ def test_small_groups_are_looked_at_together(tiny_release, prepared, table):
 
 def test_a_column_of_too_many_values_has_no_groups(tiny_release, prepared, monkeypatch):
     """A column that names single rows cannot be looked at by group."""
-    monkeypatch.setattr("modemap.lifecycle.measure.N_GROUPS", 4)
+    monkeypatch.setattr("modemap.lifecycle.evidence.measure.N_GROUPS", 4)
 
     with pytest.raises(ValueError, match="column side has 6 values: groups are at most 4"):
         measure_groups(load_release(tiny_release), prepared, ["side"])

@@ -9,7 +9,8 @@ import pytest
 
 from modemap.errors import DataError, ParamsError
 from modemap.files import sha256_file
-from modemap.lifecycle.findings import (
+from modemap.lifecycle.history import PROMOTION, History, describe
+from modemap.lifecycle.monitor.findings import (
     FINDINGS,
     Finding,
     add_finding,
@@ -20,9 +21,8 @@ from modemap.lifecycle.findings import (
     read_finding,
     read_findings,
 )
-from modemap.lifecycle.history import PROMOTION, History, describe
-from modemap.lifecycle.monitor import PAGE, monitor
-from modemap.lifecycle.windows import WINDOWS
+from modemap.lifecycle.monitor.look import PAGE, monitor
+from modemap.lifecycle.monitor.windows import WINDOWS
 from modemap.params import MonitorParams
 from modemap.serving.prediction_log import PredictionLog
 from tests.lifecycle.conftest import CHECKOUT, copy_of

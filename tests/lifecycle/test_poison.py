@@ -17,7 +17,7 @@ from modemap.lifecycle.gate import gate, gate_here
 from modemap.lifecycle.lineage import lineage
 from modemap.lifecycle.promote import promote
 from modemap.lifecycle.register import register
-from modemap.lifecycle.report import write_report
+from modemap.lifecycle.report.write import write_report
 from modemap.lifecycle.rollback import rollback
 from modemap.lifecycle.score import score
 from modemap.lifecycle.status import status

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from modemap.lifecycle.reasons import reasons_of
+from modemap.lifecycle.insight.reasons import reasons_of
 from modemap.release import load_release
 from modemap.reporting.words import place_of
 

@@ -10,7 +10,7 @@ from modemap.files import read_json, write_json
 from modemap.lifecycle.gate import gate
 from modemap.lifecycle.promote import promote
 from modemap.lifecycle.register import register
-from modemap.lifecycle.report import write_report
+from modemap.lifecycle.report.write import write_report
 from modemap.lifecycle.rollout import roll_out
 from modemap.release import load_release
 from modemap.reporting.story import Stopped

@@ -8,7 +8,7 @@ import pytest
 
 from modemap.errors import GateRefusedError
 from modemap.files import canonical_json
-from modemap.lifecycle.gate import Verdict, judge
+from modemap.lifecycle.gate import judge
 from modemap.lifecycle.rules import (
     REQUIRED_METRICS,
     RULES,
@@ -18,6 +18,7 @@ from modemap.lifecycle.rules import (
     Interval,
     Measured,
 )
+from modemap.lifecycle.verdict import Verdict
 from modemap.params import GateParams, load_params
 
 DIGEST, BATCH = "d" * 64, "b" * 64

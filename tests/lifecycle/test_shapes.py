@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modemap.estimators.normalizer import ModeNormalizer
-from modemap.lifecycle.shapes import histograms
+from modemap.lifecycle.insight.shapes import histograms
 from modemap.reporting.bins import bin_edges
 from modemap.sketch import ColumnSketch
 

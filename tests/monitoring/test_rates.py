@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.drift import COLUMNS, counted, false_alarms, power
-from modemap.lifecycle.drift import drift
+from modemap.lifecycle.monitor.drift import drift
 
 
 def test_equal_populations_raise_no_alarm():

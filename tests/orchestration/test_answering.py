@@ -4,8 +4,8 @@ import pytest
 from prefect.logging import disable_run_logger
 
 from modemap.errors import DataError, GateRefusedError, ParamsError, RegistryError, StageError
-from modemap.lifecycle.findings import add_finding, name_finding, read_finding
 from modemap.lifecycle.history import Rollout
+from modemap.lifecycle.monitor.findings import add_finding, name_finding, read_finding
 from modemap.lifecycle.status import Champion
 from modemap.orchestration import answering as module
 from modemap.orchestration.answering import answering, take_up

@@ -3,8 +3,8 @@
 import pytest
 from prefect.logging import disable_run_logger
 
-from modemap.lifecycle.findings import add_finding, name_finding, read_finding
-from modemap.lifecycle.looked import Looked
+from modemap.lifecycle.monitor.findings import add_finding, name_finding, read_finding
+from modemap.lifecycle.monitor.looked import Looked
 from modemap.orchestration import monitoring as module
 from modemap.orchestration.monitoring import DRIFT_FOUND, judge, tell
 from tests.serving.test_following import CHECKOUT

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from modemap.lifecycle.behaviour import try_behaviour
+from modemap.lifecycle.evidence.behaviour import try_behaviour
 from modemap.release import golden_mismatch, golden_rows
 from modemap.serving.answers import explained
 from modemap.serving.app import _sampled

@@ -18,7 +18,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from pydantic import ValidationError
 
-from modemap.lifecycle.drift import drift
+from modemap.lifecycle.monitor.drift import drift
 from modemap.orchestration.servers import free_port, wait_until_healthy
 from modemap.params import LogParams
 from modemap.release import Scores

@@ -12,8 +12,8 @@ from sklearn.metrics import adjusted_rand_score
 from modemap.estimators import Preparation, SelfOrganizingMap, blocks, segment_units
 from modemap.files import read_json, write_json
 from modemap.kernels import Grid
-from modemap.lifecycle.clean_load import load_cleanly
-from modemap.lifecycle.portrait import portray
+from modemap.lifecycle.evidence.clean_load import load_cleanly
+from modemap.lifecycle.report.portrait import portray
 from modemap.params import Params, TrainSomParams, load_params
 from modemap.release import load_release
 from modemap.stages.evaluate import agreement, assemble, evaluate, score_rows

@@ -13,7 +13,7 @@ import pytest
 
 from examples.demo.traffic import Answer, faults, share_of_canary
 from examples.demo.upkeep import pids
-from modemap.lifecycle.findings import read_findings
+from modemap.lifecycle.monitor.findings import read_findings
 from tests.projects import CHECKOUT, Project
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow, pytest.mark.timeout(900)]

@@ -38,8 +38,8 @@ def drift(
 
     Example: modemap drift champion february.parquet --report drift.html
     """
-    from modemap.lifecycle.drift import drift as find_drift  # noqa: PLC0415  # help stays fast
-    from modemap.lifecycle.drift import write_drift_report  # noqa: PLC0415
+    from modemap.lifecycle.monitor.drift import drift as find_drift  # noqa: PLC0415  # help stays fast
+    from modemap.lifecycle.monitor.drift import write_drift_report  # noqa: PLC0415
     from modemap.monitoring.plain import as_plain  # noqa: PLC0415
 
     names = [name for part in columns or () for name in part.split(",") if name] or None

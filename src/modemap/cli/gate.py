@@ -8,7 +8,7 @@ import typer
 from modemap.errors import ParamsError
 
 if TYPE_CHECKING:
-    from modemap.lifecycle.gate import Verdict
+    from modemap.lifecycle.verdict import Verdict
 
 __all__ = ["gate", "table"]
 
@@ -53,7 +53,7 @@ def gate(
 
 def _explain(root: Path, version: int | None, accept_change: str | None, *, here: bool) -> None:
     """Print the kept verdict in full, else one that is given now and not kept."""
-    from modemap.lifecycle.gate import kept_verdict  # noqa: PLC0415
+    from modemap.lifecycle.verdict import kept_verdict  # noqa: PLC0415
 
     kept = kept_verdict(root, version) if accept_change is None and not here else None
     verdict = kept or _judged(root, version, accept_change, here=here, keep=False)

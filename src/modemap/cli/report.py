@@ -12,6 +12,6 @@ def report() -> None:
 
     Example: modemap report
     """
-    from modemap.lifecycle.report import write_report  # noqa: PLC0415  # help stays fast
+    from modemap.lifecycle.report.write import write_report  # noqa: PLC0415  # help stays fast
 
     typer.echo(write_report(Path.cwd()).relative_to(Path.cwd()))

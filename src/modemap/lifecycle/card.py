@@ -9,9 +9,9 @@ from typing import Any
 from modemap.errors import RegistryError, ReleaseError
 from modemap.files import read_json
 from modemap.lifecycle.candidate import EVALUATION, RAW_MANIFEST, VALIDATION
-from modemap.lifecycle.history_story import find_promoted
+from modemap.lifecycle.report.history import find_promoted
+from modemap.lifecycle.report.standing import told_verdict
 from modemap.lifecycle.rules import REQUIRED_METRICS
-from modemap.lifecycle.standing import told_verdict
 from modemap.params import load_params
 from modemap.release import MANIFEST
 from modemap.reporting.card import Card, card_html, card_markdown, card_note

@@ -17,9 +17,9 @@ from scipy.optimize import linear_sum_assignment
 from modemap.data.matrix import matrix, prepared_tables
 from modemap.files import read_json, write_bytes
 from modemap.lifecycle.candidate import RAW_MANIFEST
-from modemap.lifecycle.measure import ANOMALOUS, measure_both
+from modemap.lifecycle.evidence.measure import ANOMALOUS, measure_both
 from modemap.lifecycle.naming import find_candidate
-from modemap.lifecycle.portrait import map_picture
+from modemap.lifecycle.report.portrait import map_picture
 from modemap.lifecycle.rules import Interval
 from modemap.metrics.labels import adjusted_rand
 from modemap.params import load_params

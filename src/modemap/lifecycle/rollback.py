@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from modemap.errors import ModemapError, RegistryError
-from modemap.lifecycle.clean_load import load_cleanly
+from modemap.lifecycle.evidence.clean_load import load_cleanly
 from modemap.lifecycle.history import PROMOTION, ROLLBACK, Entry, Head, History, describe
 from modemap.lifecycle.promote import Promotion
 from modemap.lifecycle.remote import fetch_output

@@ -7,9 +7,9 @@ from modemap.errors import ModemapError, ReleaseError
 from modemap.files import read_json
 from modemap.lifecycle.candidate import EVALUATION, PAPERS, RELEASE
 from modemap.lifecycle.compare import compare_releases, write_comparison
-from modemap.lifecycle.gate import last_verdict
 from modemap.lifecycle.naming import HERE
 from modemap.lifecycle.status import Champion, status
+from modemap.lifecycle.verdict import last_verdict
 from modemap.release import release_digest
 from modemap.tracking.registry import CHAMPION
 from modemap.tracking.runs import numbers

@@ -2,7 +2,7 @@
 
 import threading
 
-from modemap.lifecycle.report import prepare_to_write
+from modemap.lifecycle.report.write import prepare_to_write
 from modemap.tracking.store import prepare_to_open
 
 __all__ = ["import_ahead"]

@@ -9,7 +9,7 @@ from prefect import get_run_logger, runtime
 
 from modemap.errors import DataError, GateRefusedError, ParamsError, ReleaseError
 from modemap.lifecycle.alert import alert
-from modemap.lifecycle.findings import close_finding, name_finding, read_finding
+from modemap.lifecycle.monitor.findings import close_finding, name_finding, read_finding
 from modemap.lifecycle.status import status
 from modemap.orchestration.waiting import AwaitingApprovalError
 from modemap.params import load_params

@@ -8,9 +8,9 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.events import emit_event
 
 from modemap.lifecycle.alert import alert
-from modemap.lifecycle.findings import due, note_emitted, read_findings
-from modemap.lifecycle.looked import Looked
-from modemap.lifecycle.monitor import monitor as look_at
+from modemap.lifecycle.monitor.findings import due, note_emitted, read_findings
+from modemap.lifecycle.monitor.look import monitor as look_at
+from modemap.lifecycle.monitor.looked import Looked
 from modemap.monitoring.check import ANSWERS
 from modemap.params import load_params
 from modemap.tracking.store import open_store

@@ -15,6 +15,7 @@ from modemap.lifecycle.card import keep_card
 from modemap.lifecycle.history import Rollout
 from modemap.lifecycle.rollout import advance
 from modemap.lifecycle.status import Champion
+from modemap.lifecycle.verdict import Verdict
 from modemap.orchestration.summary import metrics_table
 from modemap.orchestration.waiting import AwaitingApprovalError
 from modemap.params import load_params
@@ -68,7 +69,7 @@ def _tell_of_moved_alias(champion: Champion | None) -> None:
     alert(Path.cwd(), "alias-moved", said)
 
 
-def _show(verdict: judging.Verdict, judged: str) -> None:
+def _show(verdict: Verdict, judged: str) -> None:
     """Log the verdict rule by rule and keep it with the flow run; raise if it is a refusal."""
     table = [
         {

@@ -7,7 +7,7 @@ from pathlib import Path
 from prefect import get_run_logger, task
 
 from modemap.errors import ModemapError, StageError
-from modemap.lifecycle.report import write_report
+from modemap.lifecycle.report.write import write_report
 from modemap.orchestration.waiting import AwaitingApprovalError, label_run, suspend
 from modemap.reporting.story import Stopped
 

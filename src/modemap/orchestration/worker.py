@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from modemap.errors import ModemapError, ParamsError, StageError
-from modemap.lifecycle.looked import Looked
+from modemap.lifecycle.monitor.looked import Looked
 from modemap.lifecycle.status import status
 from modemap.orchestration.ahead import import_ahead
 from modemap.orchestration.console import tell_expected_errors_once

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from modemap.lifecycle.reasons import shares_of
+from modemap.lifecycle.insight.reasons import shares_of
 from modemap.release import Scores
 from modemap.serving.served import Served
 

@@ -23,7 +23,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from modemap.data.derived import level_texts
 from modemap.files import staged_file
-from modemap.lifecycle.observe import LOGGED
+from modemap.lifecycle.monitor.observe import LOGGED
 from modemap.params import LogParams
 from modemap.release import Scores
 from modemap.serving.retention import NAME_FORMAT, forget

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from modemap.errors import ParamsError
-from modemap.lifecycle.contrasts import contrast_segments
 from modemap.lifecycle.explain.opened import PREPARED, opened
+from modemap.lifecycle.insight.contrasts import contrast_segments
+from modemap.lifecycle.insight.recovery import recovered
+from modemap.lifecycle.insight.shapes import modes_of
+from modemap.lifecycle.insight.survey import Survey, survey, training_sample
 from modemap.lifecycle.naming import HERE
-from modemap.lifecycle.recovery import recovered
-from modemap.lifecycle.shapes import modes_of
-from modemap.lifecycle.survey import Survey, survey, training_sample
 from modemap.release import Release
 from modemap.reporting.story import Contrast, Mode
 from modemap.reporting.words import distinction, held

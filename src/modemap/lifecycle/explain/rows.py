@@ -12,11 +12,11 @@ from modemap.data.sources import source_of, source_pieces
 from modemap.errors import DataError
 from modemap.estimators.checks import check_integer
 from modemap.lifecycle.explain.opened import PREPARED, opened
-from modemap.lifecycle.findable import as_text
 from modemap.lifecycle.given import given_by_hand
+from modemap.lifecycle.insight.findable import as_text
+from modemap.lifecycle.insight.reasons import reasons_of, shares_of
+from modemap.lifecycle.insight.survey import training_sample
 from modemap.lifecycle.naming import HERE
-from modemap.lifecycle.reasons import reasons_of, shares_of
-from modemap.lifecycle.survey import training_sample
 from modemap.lifecycle.taking import Taken, Taking
 from modemap.params import load_params
 from modemap.release import Release

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from modemap.errors import ParamsError
 from modemap.kernels import Grid
-from modemap.lifecycle.contrasts import contrast_groups
 from modemap.lifecycle.explain.opened import PREPARED, opened
+from modemap.lifecycle.insight.contrasts import contrast_groups
+from modemap.lifecycle.insight.survey import survey
 from modemap.lifecycle.naming import HERE
-from modemap.lifecycle.survey import survey
 from modemap.release import Release
 from modemap.reporting.story import Contrast
 from modemap.reporting.words import distinction

@@ -13,7 +13,7 @@ from modemap.data.sources import source_pieces
 from modemap.errors import ParamsError
 from modemap.files import write_bytes
 from modemap.lifecycle.given import given_by_hand
-from modemap.lifecycle.observe import LOGGED_REQUEST, Wanted, observe, wanted_of
+from modemap.lifecycle.monitor.observe import LOGGED_REQUEST, Wanted, observe, wanted_of
 from modemap.monitoring.check import MIN_EFFECT, RATE, Check, check, unchecked
 from modemap.monitoring.keeping import load_reference
 from modemap.monitoring.plain import as_plain

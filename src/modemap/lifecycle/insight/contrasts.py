@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modemap.estimators.contrast import cliffs_delta
-from modemap.lifecycle.survey import Survey
+from modemap.lifecycle.insight.survey import Survey
 from modemap.release import Release
 from modemap.reporting.story import Contrast, Segment
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from modemap.errors import StageError
 from modemap.files import staged_directory, write_bytes
-from modemap.lifecycle.story import tell_story
+from modemap.lifecycle.report.story import tell_story
 from modemap.reporting.next_steps import NEXT_STEPS
 from modemap.reporting.page import render_data_docs, render_report
 from modemap.reporting.story import Stopped
@@ -17,7 +17,7 @@ DATA_DOCS = Path("reports", "data_docs")
 
 def prepare_to_write() -> None:
     """Import what tells of models, which takes a second: for a thread with time to spare."""
-    from modemap.lifecycle import portrait  # noqa: F401, PLC0415
+    from modemap.lifecycle.report import portrait  # noqa: F401, PLC0415
 
 
 def write_report(root: Path, stopped: Stopped | None = None) -> Path:

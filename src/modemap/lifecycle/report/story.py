@@ -15,11 +15,11 @@ from modemap.data.batches import read_manifest
 from modemap.data.suite import read_suite
 from modemap.errors import ModemapError
 from modemap.files import read_json
-from modemap.lifecycle.contract_story import tell_contract
-from modemap.lifecycle.gate import last_verdict
-from modemap.lifecycle.history_story import find_promoted, trace
 from modemap.lifecycle.lock import check_lock
-from modemap.lifecycle.standing import find_standing, find_unregistered
+from modemap.lifecycle.report.contract import tell_contract
+from modemap.lifecycle.report.history import find_promoted, trace
+from modemap.lifecycle.report.standing import find_standing, find_unregistered
+from modemap.lifecycle.verdict import last_verdict
 from modemap.params import Params, load_params
 from modemap.reporting.story import (
     Batch,
@@ -96,7 +96,7 @@ class _Teller:
         )
 
     def models(self, digest: str) -> Models:
-        from modemap.lifecycle.portrait import portray  # noqa: PLC0415  # takes a second
+        from modemap.lifecycle.report.portrait import portray  # noqa: PLC0415  # takes a second
         from modemap.release import load_release  # noqa: PLC0415
 
         release = load_release(self.root / RELEASE, digest)

@@ -1,8 +1,8 @@
 """Load a release in a process of its own, repeat its golden rows, and try what it costs.
 
-``python -P -m modemap.lifecycle.clean_load DIRECTORY DIGEST [CHAMPION DIGEST]`` prints one line of
-JSON, or exits with a message and code 7. Candidate and champion are timed in turn, so that what
-else the machine does weighs on both alike.
+``python -P -m modemap.lifecycle.evidence.clean_load DIRECTORY DIGEST [CHAMPION DIGEST]`` prints one
+line of JSON, or exits with a message and code 7. Candidate and champion are timed in turn, so that
+what else the machine does weighs on both alike.
 """
 
 import json
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modemap.errors import ModemapError, ReleaseError
-from modemap.lifecycle.behaviour import try_behaviour
+from modemap.lifecycle.evidence.behaviour import try_behaviour
 from modemap.release import Release, golden_mismatch, golden_rows, load_release
 from modemap.usage import peak_memory_mib
 
@@ -48,7 +48,7 @@ def load_cleanly(
     KeyboardInterrupt
         If that process was interrupted, which tells nothing of the release.
     """
-    module = "modemap.lifecycle.clean_load"
+    module = "modemap.lifecycle.evidence.clean_load"
     command = [sys.executable, "-P", "-m", module, str(directory.resolve()), digest]
     if champion is not None:
         command += [str(champion[0].resolve()), champion[1]]

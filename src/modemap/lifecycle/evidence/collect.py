@@ -14,8 +14,8 @@ from modemap.lifecycle.candidate import (
     Candidate,
     Promoted,
 )
-from modemap.lifecycle.clean_load import load_cleanly
-from modemap.lifecycle.measure import measure_both, measure_groups
+from modemap.lifecycle.evidence.clean_load import load_cleanly
+from modemap.lifecycle.evidence.measure import measure_both, measure_groups
 from modemap.lifecycle.rules import Comparison, Evidence, Group
 from modemap.params import GateParams
 from modemap.release import load_release

@@ -20,12 +20,12 @@ from modemap.data.contract import check_contract
 from modemap.data.sources import source_pieces
 from modemap.data.suite import read_suite
 from modemap.errors import DataError, ParamsError
-from modemap.lifecycle.drift import drift, write_drift_report
-from modemap.lifecycle.findings import add_finding, read_findings, supersede
-from modemap.lifecycle.looked import Looked
-from modemap.lifecycle.observe import LOGGED_REQUEST
+from modemap.lifecycle.monitor.drift import drift, write_drift_report
+from modemap.lifecycle.monitor.findings import add_finding, read_findings, supersede
+from modemap.lifecycle.monitor.looked import Looked
+from modemap.lifecycle.monitor.observe import LOGGED_REQUEST
+from modemap.lifecycle.monitor.windows import NewFile, Windows, digest_of
 from modemap.lifecycle.status import Champion, status
-from modemap.lifecycle.windows import NewFile, Windows, digest_of
 from modemap.monitoring.check import ANSWERS, Check, unchecked
 from modemap.monitoring.windows import k_of_n
 from modemap.params import MonitorParams, Params, load_params

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modemap.estimators.umatrix import neighbor_distances
-from modemap.lifecycle.contrasts import contrast_segments
-from modemap.lifecycle.reasons import reasons_of
-from modemap.lifecycle.shapes import histograms
-from modemap.lifecycle.survey import Survey, survey
+from modemap.lifecycle.insight.contrasts import contrast_segments
+from modemap.lifecycle.insight.reasons import reasons_of
+from modemap.lifecycle.insight.shapes import histograms
+from modemap.lifecycle.insight.survey import Survey, survey
 from modemap.release import Release
 from modemap.reporting.story import MapPicture, Models, StrangeRow
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from modemap.data.matrix import matrix, prepared_batches, prepared_tables
 from modemap.estimators.preparation import Preparation
-from modemap.lifecycle.bootstrap import PairedBootstrap
+from modemap.lifecycle.evidence.bootstrap import PairedBootstrap
 from modemap.lifecycle.rules import Comparison, Group, Interval, Measured
 from modemap.release import Release
 from modemap.sketch import sketches_of

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from modemap.data.matrix import matrix, prepared_batches, prepared_tables
 from modemap.data.split import SPLITS
 from modemap.estimators.blocks import EvenSample
-from modemap.lifecycle.findable import Findable, as_text
+from modemap.lifecycle.insight.findable import Findable, as_text
 from modemap.release import Release
 from modemap.reporting.story import FoundRows
 from modemap.sketch import ColumnSketch
