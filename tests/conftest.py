@@ -22,14 +22,14 @@ settings.load_profile("repeatable")
 ALLOWED_SKIPS: frozenset[str] = frozenset()
 
 LONGEST_FIRST = (  # each worker takes the next file when it has ended one
-    "workflow/test_readme",  # trains the project that the others of `workflow` copy
+    "workflow/test_retrain",  # trains the project that the others of `workflow` copy
     "engine/test_bytes",
     "kernels/maps/test_twins",
     "stages/test_validate",
     "estimators/test_conventions",
     "estimators/test_som_laws",
-    "workflow/test_retrain",
     "workflow/test_no_promote",
+    "workflow/test_readme",
     "workflow/test_deploy",
     "workflow/test_dvc",
     "estimators/test_mixture",

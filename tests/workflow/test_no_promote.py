@@ -8,7 +8,7 @@ import pytest
 from modemap.files import sha256_file
 from tests.pages import read_page
 
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

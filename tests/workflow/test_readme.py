@@ -53,6 +53,7 @@ def newcomer(make_run) -> Project:
     return Project(make_run / "modemap", make_run / "home")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_newcomer_goes_through_the_commands_in_their_order(newcomer):
     """Again, the pages, the everyday commands, and a promotion that needs a reason."""
