@@ -20,7 +20,7 @@ HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
 LINK = re.compile(r"\]\(([^()#\s]*)(#[^()\s]*)?\)")
 CODE = re.compile(r"(^```.*?^```|`[^`\n]+`)", re.MULTILINE | re.DOTALL)
 README_PAGES = {  # page -> sections of the README; the part before the first one has no name
-    "index.md": ("", "Start", "Look", "How the parts fit", "The estimators alone"),
+    "index.md": ("", "Start", "Look", "How fast", "How the parts fit", "The estimators alone"),
     "work.md": ("Work with it",),
     "tutorials/own-table.md": ("Your own table",),
     "reference/exit-codes.md": ("When it stops",),
