@@ -42,39 +42,14 @@ from modemap.refusals import is_refusal, refused
 
 __all__ = ["app", "main"]
 
-COMMANDS = (
-    init,
-    run,
-    register,
-    gate,
-    approve,
-    promote,
-    rollout,
-    withdraw,
-    rollback,
-    status,
-    history,
-    verify,
-    doctor,
-    backup,
-    restore,
-    gc,
-    lineage,
-    card,
-    compare,
-    explain,
-    export,
-    checkout,
-    drift,
-    report,
-    summary,
-    score,
-    serve,
-    deploy,
-    ui,
-    search,
-    upgrade,
-)
+COMMANDS = {  # as `modemap --help` groups them
+    "Train": (init, run, search, upgrade),
+    "Promote": (register, gate, approve, promote, rollout, withdraw, rollback),
+    "Understand": (status, history, report, summary, explain, compare, card, lineage),
+    "Use": (score, drift, serve, export),
+    "Keep": (verify, doctor, gc, backup, restore, checkout),
+    "Pages and servers": (ui, deploy),
+}
 EXTRAS = {  # what a command may miss, and the extra that brings it
     "dvc": "workflow",
     "fastapi": "serve",
@@ -125,10 +100,11 @@ def common(
     """Take what may stand before any command."""
 
 
-for command in COMMANDS:
-    app.command()(command)
-app.command("open")(open_page)
-app.add_typer(modes, name="modes")
+for panel, commands in COMMANDS.items():
+    for command in commands:
+        app.command(rich_help_panel=panel)(command)
+app.command("open", rich_help_panel="Pages and servers")(open_page)
+app.add_typer(modes, name="modes", rich_help_panel="Use")
 
 
 def main() -> None:
