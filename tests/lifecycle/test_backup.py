@@ -10,7 +10,7 @@ from mlflow.tracking._tracking_service.utils import _artifact_repos_cache
 
 from modemap.errors import RegistryError
 from modemap.files import sha256_file, write_bytes
-from modemap.lifecycle.archive import digest_file
+from modemap.lifecycle.archive import digest_file, unpack
 from modemap.lifecycle.backup import backup, restore
 from modemap.lifecycle.history import history
 from modemap.lifecycle.rollback import rollback
@@ -103,12 +103,21 @@ def test_a_store_is_never_replaced(archive, root):
     assert sha256_file(root / "mlruns/mlflow.db") == before
 
 
-def test_nothing_is_written_outside_the_store(elsewhere, tmp_path):
-    """An archive that climbs out of its folder is refused whole."""
+@pytest.mark.parametrize("name", ["../../evil-outside", "{folder}/evil-outside", "link"])
+def test_nothing_is_written_outside_the_store(name, elsewhere, tmp_path):
+    """An archive that climbs out of its folder, or holds a link, is refused whole."""
+    name = name.format(folder=tmp_path)
     (tmp_path / "evil").write_text("evil")
     hostile = tmp_path / "hostile.tar.gz"
     with tarfile.open(hostile, "w:gz") as packed:
-        packed.add(tmp_path / "evil", "../../evil-outside")
+        entry = packed.gettarinfo(tmp_path / "evil", name)
+        entry.name = name  # with its slash
+        if name == "link":
+            entry.type, entry.linkname = tarfile.SYMTYPE, "../../evil-outside"
+            packed.addfile(entry)
+            entry = packed.gettarinfo(tmp_path / "evil", "link")
+        with (tmp_path / "evil").open("rb") as content:
+            packed.addfile(entry, content)
     write_bytes(digest_file(hostile), f"{sha256_file(hostile)}  hostile.tar.gz\n".encode())
 
     with pytest.raises(RegistryError, match="must be a backup"):
@@ -199,8 +208,7 @@ def test_a_damaged_object_is_not_backed_up(kept):
 
 def test_objects_that_are_not_what_their_names_say_restore_nothing(kept, fresh, tmp_path):
     """An archive whose digest somebody made to match is looked into as well."""
-    with tarfile.open(kept.archive) as packed:
-        packed.extractall(tmp_path / "opened", filter="data")
+    unpack(kept.archive, tmp_path / "opened")
     some = next(path for path in (tmp_path / "opened/dvc").rglob("*") if path.is_file())
     some.write_bytes(b"other")
     with tarfile.open(kept.archive, "w:gz") as packed:

@@ -5,7 +5,7 @@ import sqlite3
 import tarfile
 from collections.abc import Mapping
 from contextlib import closing
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
 from modemap.errors import RegistryError
@@ -58,11 +58,14 @@ def unpack(archive: Path, folder: Path) -> None:
     Raises
     ------
     RegistryError
-        If it cannot be read, or climbs out of the folder.
+        If it cannot be read, holds links, or climbs out of the folder.
     """
     try:
         with tarfile.open(archive) as packed:
-            packed.extractall(folder, filter="data")
+            for entry in packed:
+                _check_entry(entry)
+            packed.extraction_filter = getattr(tarfile, "data_filter", None)  # Python 3.11.4
+            packed.extractall(folder)  # noqa: S202  # checked above
     except (tarfile.TarError, OSError, EOFError) as error:
         refuse(archive, "must be a backup", found=error, hint="make it again: `modemap backup`")
 
@@ -91,12 +94,18 @@ def refuse(place: Path, rule: str, *, found: object, hint: str) -> NoReturn:
     raise RegistryError(place, rule, found=found, hint=hint)
 
 
+def _check_entry(entry: tarfile.TarInfo) -> None:
+    path = PurePosixPath(entry.name)
+    if not (entry.isreg() or entry.isdir()) or path.is_absolute() or ".." in path.parts:
+        raise tarfile.TarError(f"{entry.name} is no file or folder of a backup's")
+
+
 def _write(archive: Path, files: Mapping[str, Path]) -> None:
     # No times: equal files stay equal. Level 1: arrays and pictures hardly shrink.
     with (
         archive.open("wb") as raw,
         gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=1, mtime=0, filename="") as file,
-        tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as packed,
+        tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT, dereference=True) as packed,
     ):
         for name, path in files.items():
             entry = packed.gettarinfo(path, name)
