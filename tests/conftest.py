@@ -28,6 +28,7 @@ LONGEST_FIRST = (  # each worker takes the next file when it has ended one
     "stages/test_validate",
     "estimators/test_conventions",
     "estimators/test_som_laws",
+    "workflow/test_together",
     "workflow/test_no_promote",
     "workflow/test_readme",
     "workflow/test_deploy",
