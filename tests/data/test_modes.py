@@ -63,6 +63,18 @@ def test_raw_values_come_back_in_every_byte(x, tmp_path, option):
     assert (tmp_path / "again.f64").read_bytes() == (tmp_path / "x.f64").read_bytes()
 
 
+def test_threads_change_no_byte(x, tmp_path):
+    """Neither of the model nor of the encoding, by one, by two or by one for each core."""
+    x.astype("<f8").tofile("x.f64")
+    found = set()
+    for options in (["--threads=1"], ["--threads=2"], []):
+        modes("fit", "x.f64", "m.npz", "--sampled", *options)
+        modes("transform", "m.npz", "x.f64", "encoded.parquet", *options)
+        found.add(tuple((tmp_path / name).read_bytes() for name in ("m.npz", "encoded.parquet")))
+
+    assert len(found) == 1
+
+
 def test_arrays_come_back(x):
     """Of one column as of several, in their type."""
     for array in (x, np.column_stack((x, x[::-1])).astype(np.float32)):

@@ -17,7 +17,10 @@ Encoded = Annotated[Path, typer.Argument(help="The encoded columns, a .parquet f
 Columns = Annotated[
     list[str] | None, typer.Option("--column", help="One of the columns; all numbers if none.")
 ]
-Threads = Annotated[int, typer.Option(help="Threads; they change no digit.", min=1)]
+Threads = Annotated[
+    int | None,
+    typer.Option(help="By default one for each core; they change no digit.", min=1),
+]
 
 
 @modes.command()
@@ -29,7 +32,7 @@ def fit(
     seed: Annotated[int, typer.Option(help="Of the start and of sampled modes.")] = 0,
     *,
     sampled: Annotated[bool, typer.Option("--sampled", help="Draw the modes of values.")] = False,
-    threads: Threads = 1,
+    threads: Threads = None,
 ) -> None:
     """Fit the modes of each column of DATA and write them to MODEL.
 
@@ -42,7 +45,7 @@ def fit(
 
     normalizer = fit_modes(
         data, model, column or (), components=components, seed=seed,
-        encoding="sampled" if sampled else "argmax", n_threads=threads, watch=track,
+        encoding="sampled" if sampled else "argmax", n_jobs=threads or -1, watch=track,
     )  # fmt: skip
     for name, found in zip(normalizer.feature_names_in_, normalizer.modes(), strict=True):
         places = ", ".join(f"{mode['mean']:.6g} ± {mode['std']:.2g}" for mode in found)
@@ -51,7 +54,7 @@ def fit(
 
 
 @modes.command()
-def transform(model: Model, data: Data, encoded: Encoded, threads: Threads = 1) -> None:
+def transform(model: Model, data: Data, encoded: Encoded, threads: Threads = None) -> None:
     """Encode the columns of DATA by MODEL into ENCODED, table by table.
 
     Example: modemap modes transform prices.npz prices.f64 prices.parquet
@@ -59,7 +62,7 @@ def transform(model: Model, data: Data, encoded: Encoded, threads: Threads = 1) 
     from modemap.data.modes import transform_modes  # noqa: PLC0415
     from modemap.stages.progress import track  # noqa: PLC0415
 
-    n_rows = transform_modes(model, data, encoded, n_threads=threads, watch=track)
+    n_rows = transform_modes(model, data, encoded, n_jobs=threads or -1, watch=track)
     typer.echo(f"{encoded}: {n_rows} rows")
 
 
@@ -68,7 +71,7 @@ def inverse(
     model: Model,
     encoded: Encoded,
     data: Annotated[Path, typer.Argument(help="The file to write: .parquet, .csv, .npy or .f64.")],
-    threads: Threads = 1,
+    threads: Threads = None,
 ) -> None:
     """Write to DATA the values that ENCODED stands for.
 
@@ -79,5 +82,5 @@ def inverse(
     from modemap.data.modes import inverse_modes  # noqa: PLC0415
     from modemap.stages.progress import track  # noqa: PLC0415
 
-    n_rows = inverse_modes(model, encoded, data, n_threads=threads, watch=track)
+    n_rows = inverse_modes(model, encoded, data, n_jobs=threads or -1, watch=track)
     typer.echo(f"{data}: {n_rows} rows")

@@ -25,7 +25,7 @@ def fit_modes(
     components: int,
     seed: int,
     encoding: str,
-    n_threads: int = 1,
+    n_jobs: int = -1,
     watch: Watch = unwatched,
 ) -> ModeNormalizer:
     """Fit a normaliser to columns of ``data`` in one pass, and write it to ``model``.
@@ -41,7 +41,7 @@ def fit_modes(
     """
     check_spares(model, [data], "modemap modes fit")
     tables = open_tables(data, columns).watched(watch, "counting")
-    normalizer = ModeNormalizer(components, encoding=encoding, random_state=seed, n_jobs=n_threads)
+    normalizer = ModeNormalizer(components, encoding=encoding, random_state=seed, n_jobs=n_jobs)
     try:
         normalizer.fit(tables)
     except DataError:
@@ -56,7 +56,7 @@ def fit_modes(
 
 
 def transform_modes(
-    model: Path, data: Path, encoded: Path, *, n_threads: int = 1, watch: Watch = unwatched
+    model: Path, data: Path, encoded: Path, *, n_jobs: int = -1, watch: Watch = unwatched
 ) -> int:
     """Encode the columns of ``data`` that ``model`` knows; return the number of rows.
 
@@ -70,7 +70,7 @@ def transform_modes(
         If ``model`` is no normaliser.
     """
     check_spares(encoded, [data, model], "modemap modes transform")
-    normalizer = ModeNormalizer.load(model).set_params(n_jobs=n_threads)
+    normalizer = ModeNormalizer.load(model).set_params(n_jobs=n_jobs)
     _check_suffix(encoded)
     names = [str(name) for name in getattr(normalizer, "feature_names_in_", ())]
     tables = open_tables(data, names).watched(watch, "encoding")
@@ -97,7 +97,7 @@ def transform_modes(
 
 
 def inverse_modes(
-    model: Path, encoded: Path, data: Path, *, n_threads: int = 1, watch: Watch = unwatched
+    model: Path, encoded: Path, data: Path, *, n_jobs: int = -1, watch: Watch = unwatched
 ) -> int:
     """Decode ``encoded`` into ``data``; return the number of rows.
 
@@ -109,7 +109,7 @@ def inverse_modes(
         If ``model`` is no normaliser.
     """
     check_spares(data, [encoded, model], "modemap modes inverse")
-    normalizer = ModeNormalizer.load(model).set_params(n_jobs=n_threads)
+    normalizer = ModeNormalizer.load(model).set_params(n_jobs=n_jobs)
     _check_suffix(encoded)
     tables = open_tables(encoded).watched(watch, "decoding")
     try:

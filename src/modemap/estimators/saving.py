@@ -16,10 +16,14 @@ Model = TypeVar("Model", bound=BaseEstimator)
 
 
 def params_of(model: BaseEstimator, learned: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the file says of ``model`` in JSON: arguments, features, learned numbers."""
+    """Return what the file says of ``model`` in JSON: arguments, features, learned numbers.
+
+    ``n_jobs`` is left to whoever loads it: threads change no digit, and so no byte.
+    """
     names = getattr(model, "feature_names_in_", None)
+    arguments = {name: _plain(value) for name, value in model.get_params().items()}
     return {
-        "arguments": {name: _plain(value) for name, value in model.get_params().items()},
+        "arguments": arguments | {"n_jobs": None} if "n_jobs" in arguments else arguments,
         "feature_names": None if names is None else [str(name) for name in names],
         "learned": dict(learned),
         "n_features": int(model.n_features_in_),
