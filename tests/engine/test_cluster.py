@@ -199,6 +199,7 @@ def killing_part_of(X, marks, processes, start, stop):
     return part_of(X, start, stop)
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_dies_in_the_middle_is_told(X, far_cluster, tmp_path):
     """What was there before stays, and nothing hangs."""
     address, scheduler = far_cluster

@@ -77,6 +77,7 @@ def test_without_a_browser_the_address_is_told(open_page, monkeypatch):
     assert "no browser" in errors
 
 
+@pytest.mark.slow
 def test_a_named_database_is_what_is_served(monkeypatch, project, tmp_path):
     """MLFLOW_TRACKING_URI may name a database: MLflow's pages are of that one."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/team.db")

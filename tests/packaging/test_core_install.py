@@ -86,6 +86,7 @@ def checkout(tmp_path):
     return copy
 
 
+@pytest.mark.slow
 def test_the_core_alone_fits_the_estimators(uv, checkout, tmp_path):
     """No workflow package is installed with it, and none is needed."""
     python = tmp_path / "bare" / "bin" / "python"

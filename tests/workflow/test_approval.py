@@ -138,6 +138,7 @@ look()
 """
 
 
+@pytest.mark.slow
 def test_an_alias_that_another_hand_moved_is_an_event(promoted_copy, tmp_path, api):
     """An automation can alert people of it; the champion stays the history's."""
     project = promoted_copy(tmp_path)

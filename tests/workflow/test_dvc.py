@@ -55,6 +55,7 @@ def test_plots_are_readable_without_a_network(reproduced):
     assert 'src="http' not in page.split("<body>")[1]
 
 
+@pytest.mark.slow
 def test_an_experiment_retrains_only_what_depends_on_it(reproduced):
     """A smaller map leaves data and mixture alone, and MLflow has both maps to compare."""
     said = reproduced.succeed("dvc", "exp", "run", "-S", "train_som.n_rows=12")

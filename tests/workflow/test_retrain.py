@@ -234,6 +234,7 @@ def test_what_stopped_a_run_is_told_once(broken):
         assert "\nerror: " in done.stderr
 
 
+@pytest.mark.slow
 def test_the_params_of_a_run_are_refused_as_by_a_stage(bare):
     """Three lines after those of Prefect, and the exit code of the params."""
     params = bare.root / "params.yaml"
