@@ -10,7 +10,7 @@ from mlflow.tracking._tracking_service.utils import _artifact_repos_cache
 
 from modemap.errors import RegistryError
 from modemap.files import sha256_file, write_bytes
-from modemap.lifecycle.archive import digest_file, unpack
+from modemap.lifecycle.archive import digest_file, pack, unpack
 from modemap.lifecycle.backup import backup, restore
 from modemap.lifecycle.history import history
 from modemap.lifecycle.rollback import rollback
@@ -104,8 +104,10 @@ def test_a_store_is_never_replaced(archive, root):
 
 
 @pytest.mark.parametrize("name", ["../../evil-outside", "{folder}/evil-outside", "link"])
-def test_nothing_is_written_outside_the_store(name, elsewhere, tmp_path):
-    """An archive that climbs out of its folder, or holds a link, is refused whole."""
+def test_nothing_is_written_outside_the_store(name, elsewhere, tmp_path, monkeypatch):
+    """An archive that climbs out of its folder, or holds a link, is refused, filters or none."""
+    trusting = getattr(tarfile, "fully_trusted_filter", None)  # as before Python 3.11.4
+    monkeypatch.setattr(tarfile, "data_filter", trusting, raising=False)
     name = name.format(folder=tmp_path)
     (tmp_path / "evil").write_text("evil")
     hostile = tmp_path / "hostile.tar.gz"
@@ -125,6 +127,22 @@ def test_nothing_is_written_outside_the_store(name, elsewhere, tmp_path):
 
     assert not list(elsewhere.iterdir())
     assert not list(tmp_path.rglob("evil-outside"))
+
+
+def test_links_are_packed_as_what_they_lead_to(tmp_path):
+    """Whether symbolic or hard, so that what was packed can be unpacked."""
+    file = tmp_path / "file"
+    file.write_text("content")
+    (tmp_path / "soft").symlink_to(file)
+    (tmp_path / "hard").hardlink_to(file)
+    names = ("file", "soft", "hard")
+
+    pack(tmp_path / "all.tar.gz", {name: tmp_path / name for name in names})
+    unpack(tmp_path / "all.tar.gz", tmp_path / "again")
+
+    for name in names:
+        assert not (tmp_path / "again" / name).is_symlink()
+        assert (tmp_path / "again" / name).read_text() == "content"
 
 
 @pytest.fixture
